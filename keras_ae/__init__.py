@@ -1,0 +1,30 @@
+"""Autoencoders on Keras 3, TensorFlow and TensorFlow Probability."""
+
+import keras as _keras
+
+if _keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "keras_ae runs on Keras with the TensorFlow backend. Received: "
+        f"backend {_keras.backend.backend()!r}. Set the environment variable "
+        'KERAS_BACKEND="tensorflow" before importing keras.'
+    )
+
+from keras_ae import heads as heads  # noqa: E402
+from keras_ae import networks as networks  # noqa: E402
+from keras_ae import priors as priors  # noqa: E402
+from keras_ae.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
+from keras_ae.networks import (  # noqa: E402
+    DistributionNetwork as DistributionNetwork,
+)
+from keras_ae.presets import list_presets as list_presets  # noqa: E402
+from keras_ae.presets import load as load  # noqa: E402
+from keras_ae.registry import create as create  # noqa: E402
+from keras_ae.registry import get as get  # noqa: E402
+from keras_ae.registry import register as register  # noqa: E402
+from keras_ae.registry import variants as variants  # noqa: E402
+from keras_ae.variants.autoencoder import (  # noqa: E402
+    Autoencoder as Autoencoder,
+)
+from keras_ae.variants.vae import VAE as VAE  # noqa: E402
+
+__version__ = "0.1.0"

@@ -1,0 +1,91 @@
+"""Configuration read off the constructor: `get_config` written once."""
+
+import contextlib
+import inspect
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+
+class AutoConfig:
+    """Gives `get_config` and `from_config` to any class of the package.
+
+    The rule, as in scikit-learn: an argument of the constructor is an
+    attribute of the same name. Keras layers and models add `name`,
+    `trainable` and `dtype`.
+    """
+
+    @classmethod
+    def parameters(cls) -> dict[str, inspect.Parameter]:
+        """Constructor arguments of the class and of its bases in the package.
+
+        Walks the class order while constructors pass `**kwargs` on.
+        """
+        found: dict[str, inspect.Parameter] = {}
+        for base in cls.__mro__:
+            if base is AutoConfig or base.__module__.startswith("keras.src"):
+                break
+            if "__init__" not in vars(base):
+                continue
+            signature = inspect.signature(base.__init__).parameters
+            kinds = {p.kind for p in signature.values()}
+            for name, parameter in signature.items():
+                if name != "self" and parameter.kind not in (
+                    inspect.Parameter.VAR_KEYWORD,
+                    inspect.Parameter.VAR_POSITIONAL,
+                ):
+                    found.setdefault(name, parameter)
+            if inspect.Parameter.VAR_KEYWORD not in kinds:
+                break
+        return found
+
+    def get_config(self) -> dict[str, Any]:
+        """Serializable arguments that rebuild an equal object."""
+        config = {}
+        if isinstance(self, keras.Layer):
+            config = {
+                "name": self.name,
+                "trainable": self.trainable,
+                "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
+            }
+        for name in self.parameters():
+            config[name] = keras.saving.serialize_keras_object(
+                getattr(self, name)
+            )
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Rebuild from `get_config`; nested objects are deserialized."""
+        return cls(
+            **{
+                name: keras.saving.deserialize_keras_object(value)
+                for name, value in config.items()
+            }
+        )
+
+    def __repr__(self) -> str:
+        if isinstance(self, keras.Layer):
+            return super().__repr__()
+        values = (f"{n}={getattr(self, n)!r}" for n in self.parameters())
+        return f"{type(self).__name__}({', '.join(values)})"
+
+
+@contextlib.contextmanager
+def seeded_weights(seed: int | None) -> Iterator[None]:
+    """Inside, Keras initializers without a seed follow from `seed`.
+
+    Keras draws the default seed of an initializer from Python's `random`
+    when the initializer is made; the state of `random` is put back after.
+    """
+    if seed is None:
+        yield
+        return
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

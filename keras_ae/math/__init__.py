@@ -1,0 +1,1 @@
+"""Stateless functions behind the objectives; no Keras, no state."""

@@ -1,0 +1,77 @@
+"""Bounds on the log-likelihood log p(x), in nats."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+def elbo(log_px: tf.Tensor, kl: tf.Tensor) -> tf.Tensor:
+    """Evidence lower bound.
+
+    Formula:
+        elbo = E_q[log p(x|z)] - KL(q(z|x) || p(z)) <= log p(x)
+
+    Args:
+        log_px: log p(x|z) of draws z from the posterior, `[(S,) B]`.
+        kl: `[B]` or `[(S,) B]`.
+
+    Returns:
+        `[(S,) B]`: one unbiased estimate a draw.
+
+    Reference: Kingma, Welling, 2014. Auto-Encoding Variational Bayes,
+        equation 3. https://arxiv.org/abs/1312.6114
+    """
+    return log_px - kl
+
+
+def importance_weights(
+    x: tf.Tensor,
+    z: tf.Tensor,
+    posterior: tfd.Distribution,
+    likelihood: tfd.Distribution,
+    prior: tfd.Distribution,
+) -> tf.Tensor:
+    """Logarithms of the importance weights of draws from the posterior.
+
+    Formula:
+        log w = log p(x|z) + log p(z) - log q(z|x)
+
+    Args:
+        x: Targets, `[B, event]`.
+        z: Draws of the posterior, `[(S,) B, d]`.
+        posterior: q(z|x), batch `[B]`.
+        likelihood: p(x|z), batch `[(S,) B]`.
+        prior: p(z), batch `[]`.
+
+    Returns:
+        `[(S,) B]`.
+
+    Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
+        Autoencoders, equation 8. https://arxiv.org/abs/1509.00519
+    """
+    return likelihood.log_prob(x) + prior.log_prob(z) - posterior.log_prob(z)
+
+
+def importance_bound(log_weights: tf.Tensor) -> tf.Tensor:
+    """Importance-weighted bound of S draws, tighter as S grows.
+
+    Formula:
+        bound = log(mean_s w_s), computed without overflow
+
+    Args:
+        log_weights: `[S, ...]`.
+
+    Returns:
+        `[...]`.
+
+    Example:
+        >>> bound = importance_bound(tf.math.log([1.0, 3.0]))
+        >>> round(float(tf.exp(bound)), 4)
+        2.0
+
+    Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
+        Autoencoders, equation 8. https://arxiv.org/abs/1509.00519
+    """
+    count = tf.cast(tf.shape(log_weights)[0], log_weights.dtype)
+    return tf.reduce_logsumexp(log_weights, axis=0) - tf.math.log(count)

@@ -1,0 +1,48 @@
+"""Divergences between distributions, in nats."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+def has_analytic_kl(q: tfd.Distribution, p: tfd.Distribution) -> bool:
+    """Whether TFP knows KL(q || p) in closed form.
+
+    Example:
+        >>> normal = tfd.Normal(0.0, 1.0)
+        >>> has_analytic_kl(normal, normal)
+        True
+        >>> has_analytic_kl(normal, tfd.Logistic(0.0, 1.0))
+        False
+    """
+    try:
+        tfd.kl_divergence(q, p)
+    except NotImplementedError:
+        return False
+    return True
+
+
+def kl_divergence(
+    q: tfd.Distribution, p: tfd.Distribution, z: tf.Tensor
+) -> tf.Tensor:
+    """KL(q || p), in closed form where TFP has it, else by Monte Carlo.
+
+    Formula:
+        KL(q || p) = E_q[log q(z) - log p(z)]
+
+    Args:
+        q: Distribution of batch shape `[B]`.
+        p: Distribution of batch shape `[]` or `[B]`, same event shape.
+        z: Draws of `q`, `[(S,) B, event]`; used only without closed form.
+
+    Returns:
+        `[B]` in closed form, else one unbiased estimate a draw, `[(S,) B]`.
+
+    Reference: Kingma, Welling, 2014. Auto-Encoding Variational Bayes,
+        equation 7 and appendix B. https://arxiv.org/abs/1312.6114
+    """
+    try:
+        return tfd.kl_divergence(q, p)
+    except NotImplementedError:
+        return q.log_prob(z) - p.log_prob(z)

@@ -1,0 +1,253 @@
+"""Networks: bodies of ordinary Keras layers, and the step to distributions."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae import heads
+from keras_ae import registry
+from keras_ae import validation
+from keras_ae.config import AutoConfig
+
+tfd = tfp.distributions
+
+
+@keras.saving.register_keras_serializable(registry.PACKAGE)
+class DistributionNetwork(AutoConfig, keras.Layer):
+    """Body, projection and head: a network that outputs a distribution.
+
+    `body` maps tensors to tensors. If it keeps the event's leading axes (an
+    image to an image), the projection works on the last axis; if its output
+    is flat, the projection makes all values of the event at once. Sample
+    axes in front of the batch are folded for the body and unfolded before
+    the head: `[S, B, d]` in, batch shape `[S, B]` out.
+
+    Args:
+        body: A Keras layer or model, tensor in, tensor out.
+        head: A head or its name (`"gaussian"`, `"bernoulli"`, ...).
+        event_shape: Shape of one outcome, without batch axes; an int is a
+            vector's length.
+
+    Raises:
+        ValueError: If the body's output fits the event in neither way.
+
+    Example:
+        >>> body = keras.Sequential([keras.layers.Dense(16, "relu")])
+        >>> network = DistributionNetwork(body, "gaussian", event_shape=2)
+        >>> network(tf.zeros([5, 8])).batch_shape
+        TensorShape([5])
+    """
+
+    def __init__(
+        self,
+        body: keras.Layer,
+        head: str | heads.BaseHead,
+        event_shape: int | Sequence[int],
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.body = validation.check_type("body", body, keras.Layer)
+        self.head = heads.get(head)
+        self.event_shape = validation.check_shape("event_shape", event_shape)
+
+    def build(self, input_shape: Any) -> None:
+        """Build the body, the projection to the head's numbers, the head."""
+        if self.built:
+            return
+        shapes = input_shape if _is_shapes(input_shape) else [input_shape]
+        self._input_rank = len(shapes[0])
+        if not self.body.built:
+            self.body.build(input_shape)
+        features = self.body.compute_output_shape(input_shape)
+        units = self.head.parts * self.event_shape[-1]
+        if len(features) == 2:
+            units *= math.prod(self.event_shape[:-1])
+        elif tuple(features[1:-1]) != self.event_shape[:-1]:
+            raise ValueError(
+                f"The output of the body {self.body.name!r} does not fit the "
+                f"event. Expected shape (batch, features) or (batch, "
+                f"{', '.join(map(str, self.event_shape[:-1]))}, features) for "
+                f"event_shape={self.event_shape}. Received: {tuple(features)}"
+            )
+        self.projection = keras.layers.Dense(
+            units, name="projection", dtype=self.dtype_policy
+        )
+        self.projection.build(features)
+        if not self.head.built:
+            self.head.build((None, *self.event_shape))
+            self.head.built = True
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> tfd.Distribution:
+        """The distribution; `inputs` is a tensor, or a list whose first
+        entry is the tensor and whose others are conditions `[B, k]`."""
+        joint = isinstance(inputs, (list, tuple))
+        first, *others = inputs if joint else [inputs]
+        sizes = _sizes(first)
+        lead = sizes[: len(sizes) - self._input_rank + 1]  # [(S,) B]
+        if len(lead) > 1:
+            first = tf.reshape(first, [-1, *sizes[len(lead) :]])
+            others = [
+                tf.reshape(
+                    tf.broadcast_to(o, [*lead, *o.shape[1:]]),
+                    [-1, *o.shape[1:]],
+                )
+                for o in others
+            ]
+        features = self.body(
+            [first, *others] if joint else first, training=training
+        )
+        numbers = tf.cast(self.projection(features), tf.float32)
+        parts = [
+            tf.reshape(part, [*lead, *self.event_shape])
+            for part in tf.split(numbers, self.head.parts, axis=-1)
+        ]
+        return self.head(*parts, rank=len(self.event_shape))
+
+
+def _is_shapes(shape: Any) -> bool:
+    return bool(shape) and isinstance(shape[0], (list, tuple))
+
+
+def _sizes(x: tf.Tensor) -> list:
+    """Sizes of all axes, static where known."""
+    dynamic = tf.shape(x)
+    return [dynamic[i] if n is None else n for i, n in enumerate(x.shape)]
+
+
+def linear(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
+    """No layer at all: with the projection, one linear map."""
+    del hidden, options
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, keras.layers.Flatten()(inputs), name="linear")
+
+
+def mlp(
+    shape: tuple,
+    hidden: tuple,
+    activation: str = "relu",
+    condition: int | None = None,
+    **options: Any,
+) -> keras.Model:
+    """Dense layers of the widths in `hidden`.
+
+    Args:
+        shape: Shape of one input.
+        hidden: Widths, first layer first.
+        activation: Name of a Keras activation.
+        condition: Length of a condition vector joined to the input, or None.
+    """
+    del options
+    inputs = [keras.Input(shape)]
+    x = keras.layers.Flatten()(inputs[0])
+    if condition:
+        inputs.append(keras.Input((condition,)))
+        x = keras.layers.Concatenate()([x, inputs[1]])
+    for width in hidden:
+        x = keras.layers.Dense(width, activation)(x)
+    return keras.Model(inputs if condition else inputs[0], x, name="mlp")
+
+
+def conv_encoder(
+    shape: tuple,
+    hidden: tuple,
+    activation: str = "relu",
+    condition: int | None = None,
+    **options: Any,
+) -> keras.Model:
+    """Convolutions of stride 2 with `hidden` filters, then flat.
+
+    Every layer halves height and width, rounding up; a condition joins the
+    flat features.
+    """
+    del options
+    if len(shape) != 3:
+        raise ValueError(
+            "Invalid shape for `network='conv'`. Expected images, (height, "
+            f"width, channels). Received: {shape}. Use network='mlp', or add "
+            "a channel axis."
+        )
+    inputs = [keras.Input(shape)]
+    x = inputs[0]
+    for filters in hidden:
+        x = keras.layers.Conv2D(
+            filters, 3, strides=2, padding="same", activation=activation
+        )(x)
+    x = keras.layers.Flatten()(x)
+    if condition:
+        inputs.append(keras.Input((condition,)))
+        x = keras.layers.Concatenate()([x, inputs[1]])
+    return keras.Model(inputs if condition else inputs[0], x, name="conv")
+
+
+def conv_decoder(
+    shape: tuple,
+    hidden: tuple,
+    activation: str = "relu",
+    condition: int | None = None,
+    event_shape: tuple = (),
+) -> keras.Model:
+    """Transposed convolutions of stride 2, cropped to the image's size.
+
+    The mirror of `conv_encoder` for any height and width: it starts from the
+    size that the encoder ends with and crops what rounding up added.
+    """
+    factor = 2 ** len(hidden)
+    small = [math.ceil(size / factor) for size in event_shape[:2]]
+    inputs = [keras.Input(shape)]
+    x = keras.layers.Flatten()(inputs[0])
+    if condition:
+        inputs.append(keras.Input((condition,)))
+        x = keras.layers.Concatenate()([x, inputs[1]])
+    first = hidden[0] if hidden else event_shape[-1]
+    x = keras.layers.Dense(math.prod(small) * first, activation)(x)
+    x = keras.layers.Reshape((*small, first))(x)
+    for filters in hidden:
+        x = keras.layers.Conv2DTranspose(
+            filters, 3, strides=2, padding="same", activation=activation
+        )(x)
+    excess = [
+        n * factor - size for n, size in zip(small, event_shape, strict=False)
+    ]
+    x = keras.layers.Cropping2D([(e // 2, e - e // 2) for e in excess])(x)
+    return keras.Model(inputs if condition else inputs[0], x, name="deconv")
+
+
+#: name -> (encoder body, decoder body, default widths)
+NETWORKS = {
+    "linear": (linear, linear, ()),
+    "mlp": (mlp, mlp, (512, 256)),
+    "conv": (conv_encoder, conv_decoder, (32, 64)),
+}
+
+
+def pair(
+    network: str,
+    input_shape: tuple,
+    latent_shape: tuple,
+    hidden: Sequence[int] | None = None,
+    **options: Any,
+) -> tuple[keras.Model, keras.Model]:
+    """Bodies of an encoder and of the decoder that mirrors it.
+
+    Args:
+        network: `"linear"`, `"mlp"` or `"conv"`.
+        input_shape: Shape of one example.
+        latent_shape: Shape of one code.
+        hidden: Widths (filters) of the encoder, input side first; the
+            decoder has them in reverse. Defaults to the network's own.
+        **options: `activation`, `condition`: see `mlp`.
+    """
+    validation.check_in("network", network, NETWORKS)
+    encoder, decoder, default = NETWORKS[network]
+    hidden = validation.check_hidden(
+        "hidden", default if hidden is None else hidden
+    )
+    return (
+        encoder(input_shape, hidden, **options),
+        decoder(latent_shape, hidden[::-1], event_shape=input_shape, **options),
+    )

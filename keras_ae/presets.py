@@ -1,0 +1,368 @@
+"""Presets: folders of config, weights, metadata and model card.
+
+A preset loads by name or path. Its weights are opened only when their hash
+agrees with the metadata, and its config is built only when it names classes
+of an allow-list and asks for a sensible amount of memory: a failed load
+leaves nothing behind.
+"""
+
+import copy
+import datetime
+import fnmatch
+import hashlib
+import json
+import math
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae import registry
+
+FORMAT_VERSION = 1
+CONFIG = "config.json"
+METADATA = "metadata.json"
+WEIGHTS = "model.weights.h5"
+CARD = "README.md"
+MAX_PARAMETERS = 200_000_000  # 0.8 GB in single precision
+
+#: Keras classes that a preset's config may name, beside the package's own.
+ALLOWED = frozenset(
+    """
+    Functional Sequential InputLayer Dense Flatten Reshape Concatenate Add
+    Multiply Activation Conv1D Conv2D Conv1DTranspose Conv2DTranspose
+    Cropping2D ZeroPadding2D MaxPooling2D AveragePooling2D UpSampling2D
+    GlobalAveragePooling2D BatchNormalization LayerNormalization Dropout
+    RepeatVector LeakyReLU PReLU ReLU ELU Softmax Rescaling Identity
+    GlorotUniform GlorotNormal HeUniform HeNormal LecunUniform LecunNormal
+    RandomNormal RandomUniform TruncatedNormal VarianceScaling Orthogonal
+    Zeros Ones Constant L1 L2 L1L2 DTypePolicy __tuple__ __keras_tensor__
+    """.split()
+)
+_KERAS_MODULES = (
+    "keras",
+    "keras.layers",
+    "keras.models",
+    "keras.initializers",
+    "keras.regularizers",
+    "keras.src.models.functional",
+    "keras.src.models.sequential",
+    "keras.ops",
+    "builtins",
+)
+
+
+def folders() -> Iterator[Path]:
+    """Where presets are looked for, first hit wins: the folder that
+    `KERAS_AE_ZOO` names, the installed package, the repository."""
+    if os.environ.get("KERAS_AE_ZOO"):
+        yield Path(os.environ["KERAS_AE_ZOO"])
+    package = Path(__file__).parent
+    yield package / "zoo" / "presets"
+    yield package.parent / "zoo" / "presets"
+
+
+def list_presets(pattern: str = "*") -> tuple[str, ...]:
+    """Names of the pretrained models, sorted.
+
+    Args:
+        pattern: Shell-style, for example `"*mnist*"`.
+
+    Example:
+        >>> "vae_digits" in list_presets("*digits*")
+        True
+    """
+    found = {
+        config.parent.name
+        for folder in folders()
+        for config in folder.glob(f"*/{CONFIG}")
+    }
+    return tuple(sorted(fnmatch.filter(found, pattern)))
+
+
+def find(name: str | Path) -> Path:
+    """Folder of a preset, by name or path.
+
+    Raises:
+        ValueError: If there is none; the message lists the nearest names.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    for folder in folders():
+        if isinstance(name, str) and (folder / name / CONFIG).is_file():
+            return folder / name
+    message = registry.unknown("preset", str(name), list_presets())
+    raise ValueError(f"{message} A path to a preset folder works too.")
+
+
+def metadata(name: str | Path) -> dict[str, Any]:
+    """The metadata of a preset."""
+    return _read_json(find(name) / METADATA)
+
+
+def load(
+    name: str | Path,
+    cls: type | None = None,
+    *,
+    load_weights: bool = True,
+    **overrides: Any,
+) -> Any:
+    """A pretrained model by name or path; its class is in the preset.
+
+    Args:
+        name: A name of `list_presets()`, or a folder.
+        cls: Class that the preset must hold, or a base of it.
+        load_weights: False gives the architecture with fresh weights.
+        **overrides: Constructor arguments to replace.
+
+    Raises:
+        ValueError: If the preset is unknown, incomplete, altered, of another
+            class, or asks for classes or sizes that are not allowed.
+
+    Example:
+        >>> load("vae_digits").sample(2, seed=0).shape
+        (2, 8, 8, 1)
+    """
+    folder = find(name)
+    for file in (CONFIG, METADATA, WEIGHTS):
+        if not (folder / file).is_file():
+            raise ValueError(
+                f"The preset {str(folder)!r} is incomplete. Expected the file "
+                f"{file}. Received: {sorted(p.name for p in folder.iterdir())}"
+            )
+    about = _read_json(folder / METADATA)
+    version = about.get("format_version")
+    if version not in range(1, FORMAT_VERSION + 1):
+        raise ValueError(
+            f"The preset {str(folder)!r} has a format that this version does "
+            f"not read. Expected at most {FORMAT_VERSION}. Received: "
+            f"format_version={version!r}. Upgrade keras_ae."
+        )
+    for file in (CONFIG, WEIGHTS):
+        expected, received = about["sha256"].get(file), sha256(folder / file)
+        if expected != received:
+            raise ValueError(
+                f"The file {str(folder / file)!r} is damaged or altered. "
+                f"Expected sha256 {expected}. Received: {received}. Fetch or "
+                "save the preset again."
+            )
+    config = _read_json(folder / CONFIG)
+    check_classes(config)
+    found = registry.get(_variant(config))
+    if cls is not None and not issubclass(found, cls):
+        raise ValueError(
+            f"The preset {str(name)!r} holds a {found.__name__}. Expected a "
+            f"{cls.__name__}. Call keras_ae.{found.__name__}.from_preset"
+            f"({str(name)!r}) or keras_ae.load({str(name)!r})."
+        )
+    config["config"] |= overrides
+    check_size(config)
+    model = _construct(config)
+    if load_weights:
+        model.load_weights(folder / WEIGHTS)
+    return model
+
+
+def save(model: Any, folder: str | Path, **about: Any) -> None:
+    """Write a model to a preset folder.
+
+    Args:
+        model: A built model of a registered variant.
+        folder: Made if it is not there; files of a preset are replaced.
+        **about: Entries for the metadata, for example `recipe`, `metrics`.
+
+    Raises:
+        ValueError: If the model is not built.
+    """
+    if not model.built:
+        raise ValueError(
+            f"{model.name!r} is not built, so it has no weights. Expected a "
+            "built model. Call `fit`, `build` or `create` first."
+        )
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = _strip(keras.saving.serialize_keras_object(model))
+    check_classes(config)
+    _write_json(folder / CONFIG, config)
+    # A twin without optimizer, so that its slots are not saved.
+    twin = _construct(config)
+    twin.set_weights(model.get_weights())
+    twin.save_weights(folder / WEIGHTS)
+    summary = {
+        "format_version": FORMAT_VERSION,
+        "name": folder.name,
+        "variant": model.variant,
+        "parameters": int(model.count_params()),
+        "sha256": {f: sha256(folder / f) for f in (CONFIG, WEIGHTS)},
+        "versions": {
+            "python": platform.python_version(),
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+            "tensorflow_probability": tfp.__version__,
+            "numpy": np.__version__,
+        },
+        "saved": datetime.date.today().isoformat(),
+    }
+    _write_json(folder / METADATA, summary | about)
+    (folder / CARD).write_text(card(summary | about), encoding="utf-8")
+
+
+def card(about: dict[str, Any]) -> str:
+    """A model card in Markdown from the metadata of a preset."""
+    cls = registry.get(about["variant"])
+    first = cls.__doc__.strip().splitlines()[0]
+    lines = [
+        "---",
+        "library_name: keras",
+        "license: apache-2.0",
+        f"tags: [keras-ae, autoencoder, {about['variant']}]",
+        "---",
+        f"# {about['name']}",
+        "",
+        f"`{cls.__name__}`: {first}",
+        "",
+        "```python",
+        "import keras_ae",
+        "",
+        f'model = keras_ae.load("{about["name"]}")',
+        "reconstruction = model.predict(x)",
+        "```",
+        "",
+        f"{about['parameters']:,} parameters; saved {about['saved']} with "
+        + ", ".join(f"{k} {v}" for k, v in about["versions"].items())
+        + ".",
+    ]
+    if (about.get("picture") or "") != "":
+        lines += ["", f"![Reconstructions and samples]({about['picture']})"]
+    for title, key in (
+        ("Data", "data"),
+        ("Metrics", "metrics"),
+        ("Recipe", "recipe"),
+    ):
+        if about.get(key):
+            lines += ["", f"## {title}", ""]
+            lines += _bullets(about[key])
+    if about.get("wall_time"):
+        lines += ["", f"Training took {about['wall_time'] / 60:.1f} minutes."]
+    lines += ["", f"sha256 of the weights: `{about['sha256'][WEIGHTS]}`", ""]
+    return "\n".join(lines)
+
+
+def check_classes(config: Any) -> None:
+    """Refuse a config that names a class outside the allow-list.
+
+    Raises:
+        ValueError: With the name.
+    """
+    for node in _nodes(config):
+        if "class_name" not in node and "registered_name" not in node:
+            continue
+        name = node.get("class_name")
+        module = node.get("module")
+        registered = node.get("registered_name")
+        if registered and registered.startswith(registry.PACKAGE + ">"):
+            own = keras.saving.get_registered_object(registered)
+            if own is not None and own.__name__ == name:
+                continue
+        elif name in ALLOWED and module in (*_KERAS_MODULES, None):
+            continue
+        raise ValueError(
+            "The preset names a class that is not allowed. Expected classes "
+            f"of {registry.PACKAGE} and plain Keras layers. Received: "
+            f"{registered or f'{module}.{name}'}"
+        )
+
+
+def check_size(config: dict[str, Any]) -> None:
+    """Refuse a config whose model would exhaust memory.
+
+    The model is built without allocating its variables, and counted.
+
+    Raises:
+        ValueError: With the number of parameters.
+    """
+    with keras.StatelessScope(initialize_variables=False):
+        model = _construct(config)
+        shapes = [tuple(v.shape) for v in model.weights]
+    count = sum(math.prod(shape) for shape in shapes)
+    if count > MAX_PARAMETERS:
+        raise ValueError(
+            "The preset asks for too much memory. Expected at most "
+            f"{MAX_PARAMETERS:,} parameters. Received: {count:,}"
+        )
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _construct(config: dict[str, Any]) -> Any:
+    cls = registry.get(_variant(config))
+    # Deserializing a functional model empties the config it is given.
+    model = cls.from_config(copy.deepcopy(config["config"]))
+    model.build_from_config(config["build_config"])
+    if not model.built:
+        raise ValueError(
+            "The preset's config does not build. Expected a `build_config` "
+            f"with an input shape. Received: {config['build_config']}"
+        )
+    return model
+
+
+def _variant(config: dict[str, Any]) -> str:
+    cls = keras.saving.get_registered_object(config["registered_name"])
+    return cls.variant
+
+
+def _strip(node: Any) -> Any:
+    """The config without compile settings, at every depth."""
+    if isinstance(node, dict):
+        return {k: _strip(v) for k, v in node.items() if k != "compile_config"}
+    if isinstance(node, (list, tuple)):
+        return [_strip(v) for v in node]
+    return node
+
+
+def _nodes(config: Any) -> Iterator[dict]:
+    if isinstance(config, dict):
+        yield config
+        for value in config.values():
+            yield from _nodes(value)
+    elif isinstance(config, (list, tuple)):
+        for value in config:
+            yield from _nodes(value)
+
+
+def _bullets(value: Any, indent: str = "") -> list[str]:
+    if not isinstance(value, dict):
+        return [f"{indent}{value}"]
+    lines = []
+    for key, entry in value.items():
+        if isinstance(entry, dict):
+            lines.append(f"{indent}- {key}:")
+            lines += _bullets(entry, indent + "  ")
+        else:
+            lines.append(f"{indent}- {key}: {entry}")
+    return lines
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"The file {str(path)!r} cannot be read. Expected JSON. Received: "
+            f"{error}"
+        ) from error
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,104 @@
+"""The speed policy: what `compile` and `fit` choose when not told.
+
+Each choice comes with its reason; `model.speed_policy()` prints both. What
+the user passes to `compile` is never overruled.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+LONGEST_BLOCK = 32  # steps between two updates of the progress bar
+
+_CONVOLUTIONS = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+)
+
+
+class Choice(NamedTuple):
+    """A value and why it was chosen."""
+
+    value: Any
+    reason: str
+
+
+def layers(model: keras.Layer) -> Iterable[keras.Layer]:
+    """The layer and all layers inside it."""
+    yield model
+    parts = getattr(model, "layers", None)
+    if parts is None:
+        parts = [v for v in vars(model).values() if isinstance(v, keras.Layer)]
+    for part in parts:
+        yield from layers(part)
+
+
+def jit_compile(model: keras.Model) -> Choice:
+    """Whether to compile with XLA: dense networks on a CPU, Keras' rule on a
+    GPU, never under a distribution strategy."""
+    if tf.distribute.has_strategy():
+        return Choice(False, "a distribution strategy is in use")
+    parts = list(layers(model))
+    vetoes = [p.name for p in parts if not p.supports_jit]
+    if vetoes:
+        return Choice(False, f"layer {vetoes[0]!r} does not support XLA")
+    if tf.config.list_physical_devices("GPU"):
+        return Choice(True, "GPU found")
+    if any(isinstance(p, _CONVOLUTIONS) for p in parts):
+        return Choice(False, "convolutions on a CPU are slower under XLA")
+    return Choice(True, "dense network on a CPU")
+
+
+def steps_per_execution(batches: int | None, callbacks: Any) -> Choice:
+    """How many training steps one compiled call runs."""
+    if tf.distribute.has_strategy():
+        return Choice(1, "a distribution strategy is in use")
+    watcher = _batch_watcher(callbacks)
+    if watcher:
+        return Choice(1, f"callback {watcher} watches single batches")
+    if not batches:
+        return Choice(1, "the number of batches is not known")
+    executions = math.ceil(batches / LONGEST_BLOCK)
+    return Choice(
+        math.ceil(batches / executions),
+        f"{batches} batches in {executions} equal calls of at most "
+        f"{LONGEST_BLOCK} steps",
+    )
+
+
+def _batch_watcher(callbacks: Any) -> str | None:
+    """Name of the first callback, not Keras' own, with a hook on batches."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    if isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
+    hooks = (
+        "on_batch_begin",
+        "on_batch_end",
+        "on_train_batch_begin",
+        "on_train_batch_end",
+    )
+    for callback in callbacks or ():
+        own = isinstance(callback, keras.callbacks.LambdaCallback)
+        own = own or not type(callback).__module__.startswith("keras.")
+        base = keras.callbacks.Callback
+        for hook in hooks:
+            function = getattr(callback, hook)
+            inherited = getattr(function, "__func__", None) is getattr(
+                base, hook
+            )
+            if own and not inherited:
+                return type(callback).__name__
+    return None

@@ -1,0 +1,123 @@
+"""One wording for every error about an argument or about data."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def invalid(name: str, expected: str, value: Any) -> str:
+    """The message: which argument, what was expected, what came."""
+    return (
+        f"Invalid value for argument `{name}`. Expected {expected}. "
+        f"Received: {name}={value!r}"
+    )
+
+
+def check_number(
+    name: str,
+    value: float,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> float:
+    """`value` as a float inside [low, high], ends left out where open."""
+    left, right = "(" if open_low else "[", ")" if open_high else "]"
+    expected = f"a number in {left}{low}, {high}{right}"
+    if isinstance(value, bool) or not np.isscalar(value):
+        raise TypeError(invalid(name, expected, value))
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(invalid(name, expected, value)) from None
+    inside = low < number if open_low else low <= number
+    inside = inside and (number < high if open_high else number <= high)
+    if not inside or not math.isfinite(number):
+        raise ValueError(invalid(name, expected, value))
+    return number
+
+
+def check_count(name: str, value: int, low: int = 1) -> int:
+    """`value` as an int of at least `low`."""
+    expected = f"an integer of at least {low}"
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(invalid(name, expected, value))
+    if value < low:
+        raise ValueError(invalid(name, expected, value))
+    return int(value)
+
+
+def check_in(name: str, value: Any, allowed: Any) -> Any:
+    """`value` if it is one of `allowed`."""
+    if value not in allowed:
+        raise ValueError(invalid(name, f"one of {list(allowed)}", value))
+    return value
+
+
+def check_type(name: str, value: Any, kinds: Any, hint: str = "") -> Any:
+    """`value` if it is an instance of `kinds`."""
+    if not isinstance(value, kinds):
+        kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+        names = " or ".join(f"`{k.__name__}`" for k in kinds)
+        raise TypeError(invalid(name, names, value) + (f" {hint}" * bool(hint)))
+    return value
+
+
+def check_shape(name: str, shape: Any) -> tuple[int, ...]:
+    """An event shape as a tuple of positive ints; an int `n` means `(n,)`."""
+    expected = "a positive integer or a tuple of positive integers"
+    shape = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    if not isinstance(shape, (tuple, list)) or not shape:
+        raise TypeError(invalid(name, expected, shape))
+    for size in shape:
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)):
+            raise TypeError(invalid(name, expected, shape))
+        if size < 1:
+            raise ValueError(invalid(name, expected, shape))
+    return tuple(int(size) for size in shape)
+
+
+def check_hidden(name: str, value: Any) -> tuple[int, ...]:
+    """Widths of hidden layers; an empty tuple is allowed."""
+    return () if value in ((), []) else check_shape(name, value)
+
+
+def check_data(name: str, value: np.ndarray, event_shape: tuple) -> None:
+    """Rows of finite numbers with the event shape that a model was built for.
+
+    Raises:
+        ValueError: On no rows, another shape, NaN or infinite values.
+    """
+    value = np.asarray(value)
+    expected = f"an array of shape (N, {str(tuple(event_shape))[1:]}"
+    if value.shape[1:] != tuple(event_shape) or value.ndim == 0:
+        raise ValueError(
+            f"Invalid shape of `{name}`. Expected {expected}. Received: "
+            f"shape {value.shape}. Reshape the data, or create the model with "
+            "the shape of one example."
+        )
+    if len(value) == 0:
+        raise ValueError(
+            f"`{name}` is empty. Expected {expected} with N of at least 1. "
+            f"Received: shape {value.shape}"
+        )
+    low, high = float(value.min()), float(value.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        rows = np.isfinite(value.reshape(len(value), -1)).all(axis=1)
+        bad = np.flatnonzero(~rows)
+        raise ValueError(
+            f"`{name}` holds NaN or infinite values. Expected finite numbers. "
+            f"Received: {len(bad)} such rows, the first at {bad[:5].tolist()}. "
+            "Drop or fill them."
+        )
+
+
+def is_array(value: Any) -> bool:
+    """True for rows in memory: arrays, tensors, data frames, lists of them."""
+    leaves = keras.tree.flatten(value)
+    return bool(leaves) and all(
+        np.isscalar(leaf) or hasattr(leaf, "__array__") for leaf in leaves
+    )

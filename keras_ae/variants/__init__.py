@@ -1,0 +1,1 @@
+"""The variants; importing a module registers its class."""

@@ -1,0 +1,125 @@
+"""The variational autoencoder."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae import export
+from keras_ae import generation
+from keras_ae import heads
+from keras_ae import priors
+from keras_ae import validation
+from keras_ae.base import BaseAutoencoder
+from keras_ae.base import Forward
+from keras_ae.math import divergences
+from keras_ae.registry import register
+
+tfd = tfp.distributions
+
+
+@register("vae")
+class VAE(BaseAutoencoder):
+    """Autoencoder that maximizes the evidence lower bound of log p(x).
+
+    The encoder gives a posterior q(z|x), the decoder a likelihood p(x|z), a
+    prior p(z) closes the model: codes become comparable with the prior, and
+    new examples come from it. A family: variants build on it.
+
+    Formula:
+        z = mean(x) + stddev(x) * eps,  eps ~ N(0, I)
+        loss = -log p(x|z) + KL(q(z|x) || p(z)) >= -log p(x), on average
+
+    Args:
+        prior: A prior or its name. Defaults to `"standard_normal"`.
+        samples: Draws of z for each example in the objective. Defaults to 1.
+        Other arguments: see `BaseAutoencoder`.
+
+    Example:
+        >>> vae = VAE.create((8,), latent_dim=2, hidden=(16,), seed=0)
+        >>> vae.compile("adam")
+        >>> history = vae.fit(np.zeros([32, 8]), epochs=1, verbose=0)
+        >>> sorted(history.history)
+        ['kl', 'loss', 'reconstruction']
+        >>> vae.sample(4, seed=0).shape
+        (4, 8)
+
+    Reference: Kingma, Welling, 2014. Auto-Encoding Variational Bayes. ICLR.
+        https://arxiv.org/abs/1312.6114
+    """
+
+    terms = {
+        "reconstruction": "-log p(x|z), nats",
+        "kl": "KL(q(z|x) || p(z)), nats",
+    }
+    posterior_head = heads.Gaussian
+
+    def __init__(
+        self,
+        encoder: Any,
+        decoder: Any,
+        prior: Any = None,
+        *,
+        samples: int = 1,
+        **kwargs: Any,
+    ):
+        super().__init__(encoder, decoder, **kwargs)
+        self.prior = priors.get("standard_normal" if prior is None else prior)
+        self.samples = validation.check_count("samples", samples)
+
+    def build_parts(self, input_shape: Any) -> None:
+        """See `BaseAutoencoder.build_parts`."""
+        super().build_parts(input_shape)
+        if not self.prior.built:
+            self.prior.build((None, *self.encoder.event_shape))
+
+    def draw(self, posterior: tfd.Distribution) -> tf.Tensor:
+        """See `BaseAutoencoder.draw`."""
+        shape = [] if self.samples == 1 else [self.samples]
+        return posterior.sample(shape, seed=self.next_seed())
+
+    def loss_terms(
+        self, forward: Forward, target: tf.Tensor, training: bool
+    ) -> dict[str, tf.Tensor]:
+        """See `BaseAutoencoder.loss_terms`."""
+        return super().loss_terms(forward, target, training) | {
+            "kl": self.kl(forward.posterior, forward.latent)
+        }
+
+    def kl(self, posterior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
+        """KL(q(z|x) || p(z)), `[B]`, or `[(S,) B]` by Monte Carlo."""
+        prior = self.prior.distribution(self.encode)
+        return divergences.kl_divergence(posterior, prior, z)
+
+    def sample(self, n: int, seed: int | None = None) -> np.ndarray:
+        """`n` new examples: means of p(x|z) at draws z from the prior.
+
+        Args:
+            n: How many.
+            seed: Integer to repeat the draws, or None for fresh ones. The
+                first examples of a seed do not depend on `n`.
+
+        Returns:
+            `[n, ...]`.
+        """
+        return generation.sample(self, n, seed)
+
+    def score_terms(self, x: Any) -> dict[str, tf.Tensor]:
+        """`reconstruction`, `kl` and `negative_elbo` of each example, `[B]`
+        in nats: one fixed draw of z, the same at every call."""
+        posterior = self.encode(x)
+        z = posterior.sample(seed=tf.constant([0, 0]))
+        log_px = self.decode_given(z, x).log_prob(self.default_target(x))
+        kl = self.kl(posterior, z)
+        return {
+            "reconstruction": -log_px,
+            "kl": kl,
+            "negative_elbo": kl - log_px,
+        }
+
+    def export_endpoints(self) -> dict[str, tuple]:
+        """See `BaseAutoencoder.export_endpoints`; adds `sample(seed)`."""
+        return export.endpoints(self) | {
+            "sample": generation.endpoint(self),
+        }
