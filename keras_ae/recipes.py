@@ -1,0 +1,262 @@
+"""Recipes: everything that trains a pretrained model, in one JSON file.
+
+```json
+{
+  "preset": "vae_mnist",
+  "description": "...",
+  "data": {"name": "mnist", "binarization": "dynamic"},
+  "model": {"variant": "vae", "latent_dim": 50, "hidden": [200, 200]},
+  "training": {"epochs": 800, "batch_size": 100, "learning_rate": 0.001},
+  "metrics": {"nll": {"samples": 5000}},
+  "seed": 0
+}
+```
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ae import datasets
+from keras_ae import evaluation
+from keras_ae import presets
+from keras_ae import registry
+from keras_ae import validation
+
+KEYS = (
+    "preset",
+    "description",
+    "data",
+    "model",
+    "training",
+    "metrics",
+    "seed",
+)
+RUNS = Path("runs")
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """A recipe from its file.
+
+    Raises:
+        ValueError: If the file is no recipe; the message names the key.
+    """
+    try:
+        recipe = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"The recipe {str(path)!r} cannot be read. Expected a JSON file. "
+            f"Received: {error}"
+        ) from error
+    missing = sorted(set(KEYS) - set(recipe))
+    surplus = sorted(set(recipe) - set(KEYS))
+    if missing or surplus:
+        raise ValueError(
+            f"The recipe {str(path)!r} has other keys than a recipe. Expected "
+            f"{list(KEYS)}. Missing: {missing}. Unknown: {surplus}"
+        )
+    return recipe
+
+
+def create(recipe: dict[str, Any], input_shape: tuple) -> Any:
+    """The untrained model of a recipe."""
+    arguments = dict(recipe["model"])
+    return registry.create(
+        arguments.pop("variant"), input_shape, seed=recipe["seed"], **arguments
+    )
+
+
+def train(
+    recipe: dict[str, Any], runs: str | Path = RUNS, verbose: int = 2
+) -> Any:
+    """Train the model of a recipe; after a kill, go on where it stopped.
+
+    The state is kept after every few epochs in `<runs>/<preset>/backup`, the
+    history in `<runs>/<preset>/history.csv`.
+
+    Args:
+        recipe: See `read`.
+        runs: Folder for the states of trainings.
+        verbose: As in `fit`.
+
+    Returns:
+        The trained model.
+    """
+    folder = Path(runs) / recipe["preset"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (x, _), _ = data(recipe)
+    settings = recipe["training"]
+    batch_size, epochs = settings["batch_size"], settings["epochs"]
+    model = create(recipe, x.shape[1:])
+    steps = epochs * -(-len(x) // batch_size)
+    model.compile(optimizer(settings, steps))
+    callbacks = [
+        keras.callbacks.BackupAndRestore(folder / "backup"),
+        keras.callbacks.CSVLogger(folder / "history.csv", append=True),
+        WallTime(folder / "seconds.txt"),
+    ]
+    model.fit(
+        x,
+        batch_size=batch_size,
+        epochs=epochs,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+    model.save_weights(folder / presets.WEIGHTS)
+    return model
+
+
+def publish(
+    recipe: dict[str, Any],
+    folder: str | Path,
+    runs: str | Path = RUNS,
+    verbose: int = 2,
+) -> None:
+    """Train a recipe, if that is not done, measure, write the preset.
+
+    Args:
+        recipe: See `read`.
+        folder: Preset folder to write.
+        runs: As in `train`.
+        verbose: As in `fit`.
+    """
+    work = Path(runs) / recipe["preset"]
+    weights = work / presets.WEIGHTS
+    _, (x, _) = data(recipe)
+    if weights.is_file():
+        model = create(recipe, x.shape[1:])
+        model.compile(optimizer(recipe["training"], 1))
+        model.load_weights(weights)
+    else:
+        model = train(recipe, runs, verbose)
+    about = {
+        "description": recipe["description"],
+        "data": recipe["data"],
+        "recipe": recipe,
+        "metrics": measure(model, recipe["metrics"], x, verbose),
+        "wall_time": WallTime(work / "seconds.txt").seconds,
+    }
+    presets.save(model, folder, **about)
+    shutil.rmtree(work / "backup", ignore_errors=True)
+
+
+def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
+    """`(x_train, y_train), (x_test, y_test)` as a recipe wants them.
+
+    With `"binarization": "dynamic"` the training images are drawn anew at
+    every epoch and the test images once, from seed 0.
+    """
+    wanted = recipe["data"]
+    (x, y), (x_test, y_test) = datasets.load(wanted["name"])
+    binarization = validation.check_in(
+        "binarization", wanted.get("binarization"), (None, "dynamic")
+    )
+    if binarization == "dynamic":
+        x = datasets.dynamic_binarization(x)
+        x_test = datasets.binarize(x_test, seed=0)
+    return (x, y), (x_test, y_test)
+
+
+def optimizer(settings: dict[str, Any], steps: int) -> Any:
+    """Adam with a short linear warm-up and cosine decay to zero."""
+    rate = settings["learning_rate"]
+    warmup = min(1000, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else rate,
+        max(steps - warmup, 1),
+        warmup_target=rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.Adam(schedule)
+
+
+def measure(
+    model: Any, wanted: dict[str, Any], x: np.ndarray, verbose: int = 0
+) -> dict[str, Any]:
+    """Figures of a model on test rows, each with its standard error.
+
+    Args:
+        model: A model of a registered variant.
+        wanted: Name of the figure to its settings: `"terms": {}` (those of
+            `evaluate`), `"nll": {"samples": 5000, "rows": 10000}`,
+            `"squared_error": {}` (per value, of the reconstruction).
+        x: Test rows.
+        verbose: 1 shows a progress bar.
+    """
+    figures = {}
+    for name, settings in wanted.items():
+        validation.check_in("metrics", name, _FIGURES)
+        figures |= _FIGURES[name](model, x, verbose, **settings)
+    return figures
+
+
+def _terms(model: Any, x: np.ndarray, verbose: int) -> dict[str, Any]:
+    del verbose
+    terms = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
+    return {
+        name: {"value": round(value, 4), "unit": "nats", "rows": len(x)}
+        for name, value in terms.items()
+    }
+
+
+def _nll(
+    model: Any,
+    x: np.ndarray,
+    verbose: int,
+    samples: int,
+    rows: int | None = None,
+) -> dict[str, Any]:
+    values = -evaluation.log_likelihood(model, x[:rows], samples, 0, verbose)
+    return {
+        "negative_log_likelihood": _figure(values)
+        | {"estimator": f"{samples} importance samples, seed 0"}
+    }
+
+
+def _squared_error(model: Any, x: np.ndarray, verbose: int) -> dict[str, Any]:
+    del verbose
+    errors = (model.predict(x) - x) ** 2
+    values = errors.reshape(len(x), -1).mean(axis=1)
+    return {"squared_error": _figure(values) | {"unit": "per value"}}
+
+
+_FIGURES = {"terms": _terms, "nll": _nll, "squared_error": _squared_error}
+
+
+def _figure(values: np.ndarray) -> dict[str, Any]:
+    """Mean over rows with its standard error."""
+    values = np.asarray(values, np.float64)
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return {
+        "value": round(float(values.mean()), 6),
+        "standard_error": round(float(error), 6),
+        "unit": "nats",
+        "rows": len(values),
+    }
+
+
+class WallTime(keras.callbacks.Callback):
+    """Adds up the seconds of all epochs in a file, over restarts."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path = path
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return float(self.path.read_text()) if self.path.is_file() else 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock."""
+        self.started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Add the epoch's seconds."""
+        total = self.seconds + time.monotonic() - self.started
+        self.path.write_text(f"{total:.3f}\n")
