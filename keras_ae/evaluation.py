@@ -9,6 +9,10 @@ import tensorflow as tf
 from keras_ae import inference
 from keras_ae import speed
 from keras_ae import validation
+from keras_ae.latent import copying as copying
+from keras_ae.latent import interpolate as interpolate
+from keras_ae.latent import tangent_space as tangent_space
+from keras_ae.latent import traverse as traverse
 from keras_ae.math import bounds
 
 BLOCK = 500  # importance samples decoded at once
