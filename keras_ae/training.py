@@ -430,7 +430,7 @@ class FastTraining:
                     lambda t: tf.gather(t, index[i]), rows
                 )
                 step(_pack(batch))
-                return i + 1
+                return [i + 1]
 
             tf.while_loop(lambda i: i < count, body, [tf.constant(0)])
             return self.get_metrics_result()
