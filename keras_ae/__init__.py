@@ -9,9 +9,11 @@ if _keras.backend.backend() != "tensorflow":
         'KERAS_BACKEND="tensorflow" before importing keras.'
     )
 
+from keras_ae import corruptions as corruptions  # noqa: E402
 from keras_ae import heads as heads  # noqa: E402
 from keras_ae import networks as networks  # noqa: E402
 from keras_ae import priors as priors  # noqa: E402
+from keras_ae import sparsity as sparsity  # noqa: E402
 from keras_ae.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
 from keras_ae.networks import (  # noqa: E402
     DistributionNetwork as DistributionNetwork,
@@ -24,6 +26,15 @@ from keras_ae.registry import register as register  # noqa: E402
 from keras_ae.registry import variants as variants  # noqa: E402
 from keras_ae.variants.autoencoder import (  # noqa: E402
     Autoencoder as Autoencoder,
+)
+from keras_ae.variants.contractive import (  # noqa: E402
+    ContractiveAutoencoder as ContractiveAutoencoder,
+)
+from keras_ae.variants.denoising import (  # noqa: E402
+    DenoisingAutoencoder as DenoisingAutoencoder,
+)
+from keras_ae.variants.sparse import (  # noqa: E402
+    SparseAutoencoder as SparseAutoencoder,
 )
 from keras_ae.variants.vae import VAE as VAE  # noqa: E402
 

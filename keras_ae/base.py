@@ -372,6 +372,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         network: str = "mlp",
         hidden: Sequence[int] | None = None,
         activation: str = "relu",
+        posterior: str | heads.BaseHead | None = None,
         likelihood: str | heads.BaseHead | None = None,
         seed: int | None = None,
         **options: Any,
@@ -386,6 +387,8 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
                 convolutions; the decoder mirrors them. Defaults to (512, 256)
                 for `"mlp"`, (32, 64) for `"conv"`.
             activation: Name of a Keras activation. Defaults to `"relu"`.
+            posterior: Head of the encoder or its name, for example
+                `heads.Point("sigmoid")` for codes between 0 and 1.
             likelihood: Head of the decoder or its name.
             seed: Integer for initial weights and all draws.
             **options: The variant's own arguments.
@@ -403,7 +406,9 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             )
             model = cls(
                 networks.DistributionNetwork(
-                    bodies[0], cls.posterior_head(), latent_shape
+                    bodies[0],
+                    cls.posterior_head() if posterior is None else posterior,
+                    latent_shape,
                 ),
                 networks.DistributionNetwork(
                     bodies[1],

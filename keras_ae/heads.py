@@ -43,11 +43,27 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
 
 @keras.saving.register_keras_serializable(registry.PACKAGE)
 class Point(BaseHead):
-    """A point mass: the head of deterministic codes."""
+    """A point mass: the head of deterministic codes.
+
+    Args:
+        activation: Name of a Keras activation of each value, or None for a
+            linear code. With `network="linear"`, `Point("tanh")` makes the
+            one-layer code tanh(Wx + b).
+
+    Example:
+        >>> head = Point("sigmoid")
+        >>> float(head(tf.zeros([1, 1]), rank=1).mean()[0, 0])
+        0.5
+    """
+
+    def __init__(self, activation: str | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.activation = activation
+        self._function = keras.activations.get(activation)
 
     def distribution(self, loc: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
-        return tfd.Deterministic(loc)
+        return tfd.Deterministic(self._function(loc))
 
 
 @keras.saving.register_keras_serializable(registry.PACKAGE)

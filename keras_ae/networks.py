@@ -251,3 +251,54 @@ def pair(
         encoder(input_shape, hidden, **options),
         decoder(latent_shape, hidden[::-1], event_shape=input_shape, **options),
     )
+
+
+#: Activations whose every output depends on one input.
+_ELEMENTWISE = [
+    keras.activations.get(name)
+    for name in (
+        "celu elu exponential gelu hard_sigmoid hard_silu hard_tanh leaky_relu "
+        "linear log_sigmoid mish relu relu6 selu sigmoid silu softplus "
+        "softsign tanh"
+    ).split()
+]
+
+
+def dense_stack(network: DistributionNetwork, inputs: int) -> list[tuple]:
+    """The layers of a deterministic network of dense layers only.
+
+    Args:
+        network: A built network with a `Point` head.
+        inputs: Number of values of one example.
+
+    Returns:
+        Each `Dense` layer with its activation, an elementwise function, the
+        first layer first and the code's last; empty if the network has any
+        other layer but `Flatten`, or is not a chain.
+    """
+    body = network.body
+    chain = isinstance(body, keras.Sequential) or (
+        isinstance(body, keras.Function)
+        and all(
+            len(layer["inbound_nodes"]) <= 1
+            for layer in body.get_config()["layers"]
+        )
+    )
+    if not chain or type(network.head) is not heads.Point:
+        return []
+    layers = [
+        layer
+        for layer in [*body.layers, network.projection]
+        if not isinstance(
+            layer, (keras.layers.InputLayer, keras.layers.Flatten)
+        )
+    ]
+    if any(type(layer) is not keras.layers.Dense for layer in layers):
+        return []
+    activations = [layer.activation for layer in layers[:-1]]
+    activations.append(keras.activations.get(network.head.activation))
+    if any(a not in _ELEMENTWISE for a in activations):
+        return []
+    if layers[0].kernel.shape[0] != inputs:  # works on the last axis alone
+        return []
+    return list(zip(layers, activations, strict=True))

@@ -1,0 +1,108 @@
+"""The contractive autoencoder."""
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_ae import networks
+from keras_ae import validation
+from keras_ae.base import Forward
+from keras_ae.math import jacobians
+from keras_ae.registry import register
+from keras_ae.variants.autoencoder import Autoencoder
+
+
+@register("contractive")
+class ContractiveAutoencoder(Autoencoder):
+    """Autoencoder whose code hardly moves when the input moves a little.
+
+    The penalty wants the code constant, the reconstruction wants it to tell
+    examples apart: what remains sensitive are the directions along which data
+    vary, the tangent plane of their manifold.
+
+    The exact penalty costs about as much as a training step, whatever the
+    length of the code, for encoders of one dense layer (with any elementwise
+    activation of the code) and for linear codes on one hidden dense layer.
+    For other encoders its cost grows with the length of the code; `probes`
+    then estimates it at a fixed cost.
+
+    Formula:
+        loss = -log p(x | f(x)) + strength * ||d f(x) / d x||_F^2
+
+    Args:
+        strength: Non-negative weight of the penalty. Defaults to 0.1.
+        probes: Random projections for an unbiased estimate of the penalty,
+            or None for the exact one. Defaults to None.
+        Other arguments: see `Autoencoder`.
+
+    Example:
+        >>> from keras_ae.heads import Point
+        >>> model = ContractiveAutoencoder.create(
+        ...     (8,), 16, network="linear", posterior=Point("sigmoid")
+        ... )
+        >>> model.compile("adam")
+        >>> x = np.zeros([2, 8])
+        >>> sorted(model.evaluate(x, verbose=0, return_dict=True))
+        ['contraction', 'loss', 'reconstruction']
+
+    Reference: Rifai, Vincent, Muller, Glorot, Bengio, 2011. Contractive
+        Auto-Encoders: Explicit Invariance During Feature Extraction. ICML.
+    """
+
+    terms = Autoencoder.terms | {
+        "contraction": "||d f(x) / d x||_F^2, unweighted"
+    }
+
+    def __init__(
+        self,
+        encoder: Any,
+        decoder: Any,
+        *,
+        strength: float = 0.1,
+        probes: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(encoder, decoder, **kwargs)
+        self.strength = validation.check_number("strength", strength, 0)
+        if probes is not None:
+            validation.check_count("probes", probes)
+        self.probes = probes
+
+    def loss_terms(
+        self, forward: Forward, target: tf.Tensor, training: bool
+    ) -> dict[str, tf.Tensor]:
+        """See `BaseAutoencoder.loss_terms`."""
+        return super().loss_terms(forward, target, training) | {
+            "contraction": self.contraction(forward.inputs)
+        }
+
+    def loss_weights(self, step: tf.Tensor) -> dict[str, Any]:
+        """See `BaseAutoencoder.loss_weights`."""
+        return {"contraction": self.strength}
+
+    def contraction(self, x: tf.Tensor) -> tf.Tensor:
+        """||d f(x) / d x||_F^2 of each example, `[B]`, in the cheapest form
+        that the encoder allows; f without dropout."""
+        if self.probes is not None:
+            return jacobians.frobenius_hutchinson(
+                self._code, x, self.next_seed(), self.probes
+            )
+        size = x.shape[1:].num_elements()
+        stack = networks.dense_stack(self.encoder, size)
+        linear_code = stack and stack[-1][1] is keras.activations.linear
+        if len(stack) == 1 or (len(stack) == 2 and linear_code):
+            layer, activation = stack[0]
+            a = tf.matmul(tf.reshape(x, [-1, size]), layer.kernel)
+            if layer.use_bias:
+                a += layer.bias
+            return jacobians.frobenius_dense(
+                [layer.kernel for layer, _ in stack],
+                [jacobians.slope(activation, a)],
+            )
+        outputs = math.prod(self.encoder.event_shape)
+        return jacobians.frobenius_exact(self._code, x, outputs)
+
+    def _code(self, x: tf.Tensor) -> tf.Tensor:
+        return self.encode(x).mean()

@@ -1,0 +1,99 @@
+"""The denoising autoencoder."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_ae import corruptions as corruption_parts
+from keras_ae import inference
+from keras_ae import validation
+from keras_ae.base import Forward
+from keras_ae.math import scores
+from keras_ae.registry import register
+from keras_ae.variants.autoencoder import Autoencoder
+
+
+@register("denoising")
+class DenoisingAutoencoder(Autoencoder):
+    """Autoencoder that sees a corrupted input and has to give the clean one.
+
+    To undo the damage it has to know where data lie; even a code longer than
+    the input cannot just copy. Noise is fresh at every training step, and the
+    same at every evaluation. With normal noise the model knows the gradient
+    of the log-density of its data, see `score`.
+
+    Formula:
+        loss = -mean_i log p(x | f(x~_i)),  x~_i ~ C(x~ | x)
+
+    Args:
+        corruption: `GaussianNoise`, `Masking`, `SaltAndPepper`, or a name
+            (`"gaussian_noise"`, `"masking"`, `"salt_and_pepper"`). Defaults
+            to `GaussianNoise(0.3)`.
+        corruptions: Corrupted versions of each example at a step. Defaults
+            to 1.
+        Other arguments: see `Autoencoder`.
+
+    Example:
+        >>> model = DenoisingAutoencoder.create((8,), 4, corruption="masking")
+        >>> model.corruption
+        Masking(rate=0.25)
+
+    Reference: Vincent, Larochelle, Bengio, Manzagol, 2008. Extracting and
+        Composing Robust Features with Denoising Autoencoders. ICML.
+    """
+
+    def __init__(
+        self,
+        encoder: Any,
+        decoder: Any,
+        *,
+        corruption: Any = None,
+        corruptions: int = 1,
+        **kwargs: Any,
+    ):
+        super().__init__(encoder, decoder, **kwargs)
+        self.corruption = corruption_parts.get(
+            "gaussian_noise" if corruption is None else corruption
+        )
+        self.corruptions = validation.check_count("corruptions", corruptions)
+
+    def forward(self, x: Any, training: bool = False) -> Forward:
+        """Corrupt, encode, decode; a sample axis of versions in front."""
+        shape = tf.concat([[self.corruptions], tf.shape(x)], axis=0)
+        versions = tf.broadcast_to(x, shape)  # [S, B, ...]
+        noisy = self.corruption.corrupt(versions, self.next_seed())
+        return super().forward(noisy, training)
+
+    def score(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """Gradient of the log-density of noisy data at `x`, `[N, ...]`.
+
+        Formula:
+            (g(f(x)) - x) / stddev^2  ~  d log p(x) / d x,
+            p = density of the data plus the noise
+
+        Args:
+            x: Examples, `[N, ...]`.
+            batch_size: Rows in a compiled call. Defaults to 256.
+
+        Raises:
+            ValueError: If the corruption is not `GaussianNoise`.
+
+        Reference: Alain, Bengio, 2014. What Regularized Auto-Encoders Learn
+            from the Data-Generating Distribution, theorem 1.
+            https://arxiv.org/abs/1211.4246
+        """
+        if not isinstance(self.corruption, corruption_parts.GaussianNoise):
+            raise ValueError(
+                "The score is known for normal noise alone. Expected a model "
+                "with corruption=GaussianNoise(stddev). Received: "
+                f"corruption={self.corruption!r}"
+            )
+        variance = self.corruption.stddev**2
+        return inference.batched(
+            self,
+            "score",
+            lambda x: scores.denoising_score(self(x), x, variance),
+            self.check_inputs(x),
+            batch_size,
+        )
