@@ -9,11 +9,19 @@ if _keras.backend.backend() != "tensorflow":
         'KERAS_BACKEND="tensorflow" before importing keras.'
     )
 
+from keras_ae import callbacks as callbacks  # noqa: E402
+from keras_ae import codebooks as codebooks  # noqa: E402
+from keras_ae import conditions as conditions  # noqa: E402
+from keras_ae import constraints as constraints  # noqa: E402
 from keras_ae import corruptions as corruptions  # noqa: E402
 from keras_ae import heads as heads  # noqa: E402
 from keras_ae import networks as networks  # noqa: E402
 from keras_ae import priors as priors  # noqa: E402
+from keras_ae import schedules as schedules  # noqa: E402
 from keras_ae import sparsity as sparsity  # noqa: E402
+from keras_ae.adversarial import (  # noqa: E402
+    BaseAdversarial as BaseAdversarial,
+)
 from keras_ae.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
 from keras_ae.networks import (  # noqa: E402
     DistributionNetwork as DistributionNetwork,
@@ -27,15 +35,25 @@ from keras_ae.registry import variants as variants  # noqa: E402
 from keras_ae.variants.autoencoder import (  # noqa: E402
     Autoencoder as Autoencoder,
 )
+from keras_ae.variants.beta_vae import BetaVAE as BetaVAE  # noqa: E402
+from keras_ae.variants.conditional_vae import (  # noqa: E402
+    ConditionalVAE as ConditionalVAE,
+)
 from keras_ae.variants.contractive import (  # noqa: E402
     ContractiveAutoencoder as ContractiveAutoencoder,
 )
 from keras_ae.variants.denoising import (  # noqa: E402
     DenoisingAutoencoder as DenoisingAutoencoder,
 )
+from keras_ae.variants.hyperspherical_vae import (  # noqa: E402
+    HypersphericalVAE as HypersphericalVAE,
+)
+from keras_ae.variants.iwae import IWAE as IWAE  # noqa: E402
 from keras_ae.variants.sparse import (  # noqa: E402
     SparseAutoencoder as SparseAutoencoder,
 )
 from keras_ae.variants.vae import VAE as VAE  # noqa: E402
+from keras_ae.variants.vae_gan import VAEGAN as VAEGAN  # noqa: E402
+from keras_ae.variants.vqvae import VQVAE as VQVAE  # noqa: E402
 
 __version__ = "0.1.0"

@@ -125,7 +125,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         """Encode, draw, decode."""
         posterior = self.encode(x, training=training)
         z = self.draw(posterior)
-        return Forward(x, posterior, z, self.decode(z, training=training))
+        return Forward(x, posterior, z, self.decode_given(z, x, training))
 
     def loss_terms(
         self, forward: Forward, target: tf.Tensor, training: bool
@@ -147,16 +147,23 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             Player(self.objective, self.trainable_variables, self.optimizer),
         )
 
-    def decode_given(self, z: tf.Tensor, x: Any) -> tfd.Distribution:
+    def decode_given(
+        self, z: tf.Tensor, x: Any, training: bool = False
+    ) -> tfd.Distribution:
         """p(x|z) where the decoder may need a part of the input too."""
         del x  # only conditional variants look at it
-        return self.decode(z)
+        return self.decode(z, training=training)
 
     def score_terms(self, x: Any) -> dict[str, tf.Tensor]:
         """One number per example and term, `[B]` in nats, without draws."""
         z = self.encode(x).mean()
-        log_px = self.decode(z).log_prob(self.default_target(x))
+        log_px = self.decode_given(z, x).log_prob(self.default_target(x))
         return {"reconstruction": -log_px}
+
+    def adapt(self, x: Any) -> None:
+        """Initialize from training examples what is better not random; to
+        be called before `fit`, if at all."""
+        del x  # by default nothing
 
     def default_target(self, x: Any) -> tf.Tensor:
         """What is reconstructed when no target is given: the input."""
@@ -173,7 +180,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
     def call(self, x: Any, training: bool = False) -> tf.Tensor:
         """The mean of p(x|z) at the mean of q(z|x), `[B, ...]`."""
         z = self.encode(x, training=training).mean()
-        return self.decode(z, training=training).mean()
+        return self.decode_given(z, x, training).mean()
 
     def build(self, input_shape: Any) -> None:
         """Build the parts that are not built yet; done once."""
@@ -184,8 +191,13 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
 
     def build_parts(self, input_shape: Any) -> None:
         """Build encoder, decoder; a variant with more parts adds its own."""
-        self.encoder.build(input_shape)
-        self.decoder.build((None, *self.encoder.event_shape))
+        encoder_shape, decoder_shape = self.part_shapes(input_shape)
+        self.encoder.build(encoder_shape)
+        self.decoder.build(decoder_shape)
+
+    def part_shapes(self, input_shape: Any) -> tuple[Any, Any]:
+        """Shapes that encoder and decoder are built on."""
+        return input_shape, (None, *self.encoder.event_shape)
 
     def unpack(self, data: Any) -> tuple:
         """x, target, sample weights of a batch, in single precision."""
@@ -206,7 +218,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         """One optimizer step of every player; the logged terms."""
         x, target, weight = self.unpack(data)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        step = self.optimizer.iterations
+        step = self.step  # read before an optimizer counts on
         logged: dict[str, tf.Tensor] = {}
         for player in self.players():
             with tf.GradientTape() as tape:
@@ -227,8 +239,14 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         for player in self.players():
             terms = player.objective(x, target, training=False)
             logged = self.reduce(terms, weight) | logged
-        step = self.optimizer.iterations
-        return self.report(x, target, weight, logged, step)
+        return self.report(x, target, weight, logged, self.step)
+
+    @property
+    def step(self) -> tf.Tensor:
+        """Optimizer steps taken so far; 0 before `compile`."""
+        if not self.compiled:
+            return tf.constant(0)
+        return tf.convert_to_tensor(self.optimizer.iterations)
 
     def reduce(
         self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None
@@ -382,10 +400,11 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         Args:
             input_shape: Shape of one example, without batch axis.
             latent_dim: Length of a code.
-            network: `"linear"`, `"mlp"` or `"conv"`. Defaults to `"mlp"`.
+            network: `"linear"`, `"mlp"`, `"gated"` or `"conv"`. Defaults to
+                `"mlp"`.
             hidden: Widths of the encoder's hidden layers, or filters of its
                 convolutions; the decoder mirrors them. Defaults to (512, 256)
-                for `"mlp"`, (32, 64) for `"conv"`.
+                for `"mlp"`, (300, 300) for `"gated"`, (32, 64) for `"conv"`.
             activation: Name of a Keras activation. Defaults to `"relu"`.
             posterior: Head of the encoder or its name, for example
                 `heads.Point("sigmoid")` for codes between 0 and 1.
@@ -431,13 +450,23 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         options: dict,
         **settings: Any,
     ) -> tuple:
-        """Bodies of encoder and decoder for `create`."""
-        del options  # the arguments of a variant that shapes its networks
+        """Bodies of encoder and decoder for `create`.
+
+        `options` are the variant's own arguments, which may shape its
+        networks; a variant with more networks puts them there.
+        """
+        del options
         return networks.pair(network, input_shape, latent_shape, **settings)
 
     def input_shape_of(self, event_shape: tuple) -> Any:
         """Shape to build on, with batch axis, for examples of a shape."""
         return (None, *event_shape)
+
+    @classmethod
+    def contract_case(cls) -> tuple[dict[str, Any], Any]:
+        """Arguments of `create`, and 32 examples, for `keras_ae.contract`."""
+        x = np.random.default_rng(0).uniform(size=(32, 8)).astype("float32")
+        return {"input_shape": (8,), "latent_dim": 2, "hidden": (16,)}, x
 
     @classmethod
     def from_preset(

@@ -146,6 +146,33 @@ def elbo(model: Any, x: Any, samples: int = 1, seed: int = 0) -> np.ndarray:
     return inference.batched(model, f"elbo_{samples}_{seed}", function, x)
 
 
+def active_units(model: Any, x: Any, threshold: float = 0.01) -> int:
+    """Number of latent units whose code depends on the example.
+
+    Formula:
+        sum_j [Var_x(E_q(z|x)[z_j]) > threshold]
+
+    Args:
+        model: Any variant.
+        x: Examples, `[N, ...]`, at least two.
+        threshold: Smallest variance that counts. Defaults to 0.01.
+
+    Returns:
+        At most the length of a code; the others have collapsed.
+
+    Example:
+        >>> model = keras_ae.VAE.create((8,), latent_dim=2, hidden=(16,))
+        >>> active_units(model, np.zeros([5, 8]))
+        0
+
+    Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
+        Autoencoders, section 5.1. https://arxiv.org/abs/1509.00519
+    """
+    threshold = validation.check_number("threshold", threshold, 0)
+    codes = model.embed(x)
+    return int(np.sum(np.var(codes, axis=0) > threshold))
+
+
 def _check_prior(model: Any) -> None:
     if not hasattr(model, "prior"):
         raise TypeError(

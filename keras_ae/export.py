@@ -19,17 +19,17 @@ def endpoints(model: Any) -> dict[str, tuple]:
     """
 
     def reconstruct(*x: tf.Tensor) -> dict:
-        return {"reconstruction": model(_joined(x))}
+        return {"reconstruction": model(joined(x))}
 
     def encode(*x: tf.Tensor) -> dict:
-        posterior = model.encode(_joined(x))
+        posterior = model.encode(joined(x))
         return {"mean": posterior.mean(), "stddev": posterior.stddev()}
 
     def decode(*z: tf.Tensor) -> dict:
-        return {"mean": model.decode(_joined(z)).mean()}
+        return {"mean": model.decode(joined(z)).mean()}
 
     def score(*x: tf.Tensor) -> dict:
-        return model.score_terms(_joined(x))
+        return model.score_terms(joined(x))
 
     inputs = model.input_specs()
     return {
@@ -61,5 +61,6 @@ def saved_model(model: Any, folder: str | Path) -> None:
     archive.write_out(str(folder), verbose=False)
 
 
-def _joined(tensors: tuple) -> Any:
+def joined(tensors: tuple) -> Any:
+    """Inputs as the model takes them: one tensor alone, several in a tuple."""
     return tensors[0] if len(tensors) == 1 else tensors

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_ae import export
 from keras_ae import inference
 from keras_ae import validation
 
@@ -27,8 +28,15 @@ def draw_codes(model: Any, seeds: tf.Tensor) -> tf.Tensor:
     )
 
 
-def sample(model: Any, n: int, seed: int | None) -> np.ndarray:
-    """Means of p(x|z) at `n` draws of the prior."""
+def sample(model: Any, n: int, seed: int | None, *given: Any) -> np.ndarray:
+    """Means of p(x|z) at `n` draws of the prior.
+
+    Args:
+        model: A variant with a prior.
+        n: How many.
+        seed: Integer, or None for the model's next seed.
+        *given: What the decoder takes beside codes, rows `[n, ...]`.
+    """
     n = validation.check_count("n", n)
     if seed is None:
         seed = [int(s) & 0xFFFFFFFF for s in model.next_seed().numpy()]
@@ -37,16 +45,22 @@ def sample(model: Any, n: int, seed: int | None) -> np.ndarray:
     return inference.batched(
         model,
         "sample",
-        lambda seeds: model.decode(draw_codes(model, seeds)).mean(),
-        row_seeds(n, seed),
+        lambda rows: _means(model, *rows),
+        (row_seeds(n, seed), *given),
     )
 
 
 def endpoint(model: Any) -> tuple:
-    """`sample(seed)`: one example for each seed, int32 `[None]`."""
+    """`sample(seed)`: one example for each seed, int32 `[None]`; what the
+    decoder takes beside codes follows the seed."""
 
-    def serve(seed: tf.Tensor) -> dict:
-        z = draw_codes(model, seed)
-        return {"mean": model.decode(z).mean()}
+    def serve(seed: tf.Tensor, *given: tf.Tensor) -> dict:
+        return {"mean": _means(model, seed, *given)}
 
-    return serve, [tf.TensorSpec([None], tf.int32, name="seed")]
+    seeds = tf.TensorSpec([None], tf.int32, name="seed")
+    return serve, [seeds, *model.latent_specs()[1:]]
+
+
+def _means(model: Any, seeds: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
+    z = draw_codes(model, seeds)
+    return model.decode(export.joined((z, *given))).mean()

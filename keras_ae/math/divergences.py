@@ -46,3 +46,33 @@ def kl_divergence(
         return tfd.kl_divergence(q, p)
     except NotImplementedError:
         return q.log_prob(z) - p.log_prob(z)
+
+
+def kl_per_latent(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor:
+    """KL(q || p) of each latent, in closed form.
+
+    Args:
+        q: `tfd.Independent` of batch shape `[B]`.
+        p: `tfd.Independent` of batch shape `[]`, same event shape `[d]`.
+
+    Returns:
+        `[B, d]`; the sum over the latents is KL(q || p).
+
+    Raises:
+        TypeError: If a distribution does not factorize over the latents.
+
+    Example:
+        >>> q = tfd.Independent(tfd.Normal([[0.0, 2.0]], 1.0), 1)
+        >>> p = tfd.Independent(tfd.Normal([0.0, 0.0], 1.0), 1)
+        >>> kl_per_latent(q, p).numpy().tolist()
+        [[0.0, 2.0]]
+    """
+    for name, distribution in (("posterior", q), ("prior", p)):
+        if not isinstance(distribution, tfd.Independent):
+            raise TypeError(
+                f"The {name} has no KL of single latents. Expected a "
+                "distribution that factorizes, `tfd.Independent`. Received: "
+                f"{type(distribution).__name__}. Use the standard normal "
+                "prior, or a constraint on the whole KL such as `Capacity`."
+            )
+    return tfd.kl_divergence(q.distribution, p.distribution)

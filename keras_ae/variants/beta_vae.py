@@ -1,0 +1,84 @@
+"""The beta-VAE: a weight on the KL."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_ae import constraints
+from keras_ae import schedules
+from keras_ae.base import Forward
+from keras_ae.registry import register
+from keras_ae.variants.vae import VAE
+
+
+@register("beta-vae")
+class BetaVAE(VAE):
+    """VAE whose KL is weighted by `beta`, constant or scheduled.
+
+    Above 1 it presses the code into fewer, more independent units, at last
+    into none (collapse); near 0 the code is hardly compressed and no longer
+    resembles the prior. A schedule starts low and rises. A constraint puts
+    another function of the KL in its place: `FreeBits` leaves every unit a
+    minimum, `Capacity` holds the whole at a target.
+
+    Formula:
+        loss = -log p(x|z) + beta(step) * KL(q(z|x) || p(z))
+        loss = -log p(x|z) + beta(step) * constraint(KL, step)
+
+    Args:
+        beta: Non-negative number or schedule. Defaults to 4.0.
+        constraint: `constraints.FreeBits`, `constraints.Capacity` or their
+            names; the term `constrained_kl` is then minimized, and `kl` only
+            logged. Defaults to None.
+        Other arguments: see `VAE`.
+
+    Example:
+        >>> beta = keras_ae.schedules.Linear(0.0, 4.0, steps=100)
+        >>> model = BetaVAE.create((8,), 2, hidden=(16,), beta=beta)
+        >>> float(model.loss_weights(50)["kl"])
+        2.0
+
+    Reference: Higgins et al., 2017. beta-VAE: Learning Basic Visual Concepts
+        with a Constrained Variational Framework. ICLR.
+        https://openreview.net/forum?id=Sy2fzU9gl
+    """
+
+    def __init__(
+        self,
+        encoder: Any,
+        decoder: Any,
+        prior: Any = None,
+        *,
+        beta: float | schedules.BaseSchedule = 4.0,
+        constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(encoder, decoder, prior, **kwargs)
+        self.beta = schedules.get(beta, "beta")
+        self.constraint = constraint
+        if constraint is not None:
+            self.constraint = constraints.get(constraint)
+            name = "constrained_kl"
+            self.terms = self.terms | {name: f"{self.constraint}, nats"}
+            self.trackers[name] = keras.metrics.Mean(name=name)
+
+    def loss_terms(
+        self, forward: Forward, target: tf.Tensor, training: bool
+    ) -> dict[str, tf.Tensor]:
+        """See `BaseAutoencoder.loss_terms`."""
+        terms = super().loss_terms(forward, target, training)
+        if self.constraint is not None:
+            terms["constrained_kl"] = self.constraint(
+                forward.posterior,
+                self.prior.distribution(self.encode),
+                forward.latent,
+                self.step,
+            )
+        return terms
+
+    def loss_weights(self, step: tf.Tensor) -> dict[str, Any]:
+        """See `BaseAutoencoder.loss_weights`."""
+        if self.constraint is None:
+            return {"kl": self.beta(step)}
+        return {"kl": 0.0, "constrained_kl": self.beta(step)}
