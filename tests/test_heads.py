@@ -1,3 +1,5 @@
+"""Heads against SciPy."""
+
 import keras
 import numpy as np
 import pytest

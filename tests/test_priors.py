@@ -1,3 +1,5 @@
+"""Priors against SciPy."""
+
 import keras
 import numpy as np
 import pytest

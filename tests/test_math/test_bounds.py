@@ -1,3 +1,5 @@
+"""Bounds against a model whose likelihood is known."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,3 +1,5 @@
+"""Divergences against quadrature and closed forms."""
+
 import keras
 import numpy as np
 import pytest
