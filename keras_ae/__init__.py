@@ -14,6 +14,8 @@ from keras_ae import codebooks as codebooks  # noqa: E402
 from keras_ae import conditions as conditions  # noqa: E402
 from keras_ae import constraints as constraints  # noqa: E402
 from keras_ae import corruptions as corruptions  # noqa: E402
+from keras_ae import datasets as datasets  # noqa: E402
+from keras_ae import evaluation as evaluation  # noqa: E402
 from keras_ae import heads as heads  # noqa: E402
 from keras_ae import networks as networks  # noqa: E402
 from keras_ae import priors as priors  # noqa: E402

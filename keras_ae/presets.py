@@ -31,6 +31,7 @@ METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
 CARD = "README.md"
 MAX_PARAMETERS = 200_000_000  # 0.8 GB in single precision
+MAX_JSON = 16_000_000  # bytes
 
 #: Keras classes that a preset's config may name, beside the package's own.
 ALLOWED = frozenset(
@@ -42,7 +43,7 @@ ALLOWED = frozenset(
     RepeatVector LeakyReLU PReLU ReLU ELU Softmax Rescaling Identity
     GlorotUniform GlorotNormal HeUniform HeNormal LecunUniform LecunNormal
     RandomNormal RandomUniform TruncatedNormal VarianceScaling Orthogonal
-    Zeros Ones Constant L1 L2 L1L2 DTypePolicy __tuple__ __keras_tensor__
+    Zeros Ones Constant L1 L2 L1L2 DTypePolicy
     """.split()
 )
 _KERAS_MODULES = (
@@ -53,9 +54,8 @@ _KERAS_MODULES = (
     "keras.regularizers",
     "keras.src.models.functional",
     "keras.src.models.sequential",
-    "keras.ops",
-    "builtins",
 )
+_KERAS_TENSOR = "__keras_tensor__"  # a place in a functional model's graph
 
 
 def folders() -> Iterator[Path]:
@@ -137,6 +137,7 @@ def load(
                 f"{file}. Received: {sorted(p.name for p in folder.iterdir())}"
             )
     about = _read_json(folder / METADATA)
+    config = _read_json(folder / CONFIG)
     version = about.get("format_version")
     if version not in range(1, FORMAT_VERSION + 1):
         raise ValueError(
@@ -144,28 +145,28 @@ def load(
             f"not read. Expected at most {FORMAT_VERSION}. Received: "
             f"format_version={version!r}. Upgrade keras_ae."
         )
+    hashes = about.get("sha256") or {}
     for file in (CONFIG, WEIGHTS):
-        expected, received = about["sha256"].get(file), sha256(folder / file)
+        expected, received = hashes.get(file), sha256(folder / file)
         if expected != received:
             raise ValueError(
                 f"The file {str(folder / file)!r} is damaged or altered. "
                 f"Expected sha256 {expected}. Received: {received}. Fetch or "
                 "save the preset again."
             )
-    config = _read_json(folder / CONFIG)
     check_classes(config)
-    found = registry.get(_variant(config))
+    found = _class(config)
     if cls is not None and not issubclass(found, cls):
         raise ValueError(
             f"The preset {str(name)!r} holds a {found.__name__}. Expected a "
             f"{cls.__name__}. Call keras_ae.{found.__name__}.from_preset"
             f"({str(name)!r}) or keras_ae.load({str(name)!r})."
         )
-    config["config"] |= overrides
+    config["config"] |= keras.saving.serialize_keras_object(overrides)
     check_size(config)
     model = _construct(config)
     if load_weights:
-        model.load_weights(folder / WEIGHTS)
+        _load_weights(model, folder / WEIGHTS)
     return model
 
 
@@ -260,23 +261,54 @@ def check_classes(config: Any) -> None:
     Raises:
         ValueError: With the name.
     """
-    for node in _nodes(config):
-        if "class_name" not in node and "registered_name" not in node:
-            continue
-        name = node.get("class_name")
-        module = node.get("module")
-        registered = node.get("registered_name")
-        if registered and registered.startswith(registry.PACKAGE + ">"):
-            own = keras.saving.get_registered_object(registered)
-            if own is not None and own.__name__ == name:
-                continue
-        elif name in ALLOWED and module in (*_KERAS_MODULES, None):
-            continue
+    if isinstance(config, dict):
+        if "class_name" in config or "registered_name" in config:
+            _check_class(config)
+        for key, value in config.items():
+            if key != "registered_name":
+                check_classes(value)
+    elif isinstance(config, list):
+        for value in config:
+            check_classes(value)
+    elif isinstance(config, str) and _registered(config) is not None:
+        # Keras looks plain strings up too, among all registered objects.
+        raise ValueError(_not_allowed(config))
+
+
+def _check_class(node: dict[str, Any]) -> None:
+    """Refuse a node unless Keras' own lookup leads to an allowed class.
+
+    That lookup takes whatever is registered under `registered_name` first,
+    the class name standing in where there is none, and then `module`.
+    """
+    name, module = node.get("class_name"), node.get("module")
+    registered = node.get("registered_name") or name
+    if not isinstance(name, str) or not isinstance(registered, str):
+        raise ValueError(_not_allowed(name))
+    found = _registered(registered)
+    if found is not None:
+        own = registered.startswith(registry.PACKAGE + ">")
+        allowed = own and getattr(found, "__name__", None) == name
+    elif name == _KERAS_TENSOR:
+        allowed = module is None
+    else:
+        allowed = name in ALLOWED and module in _KERAS_MODULES
+    if not allowed:
         raise ValueError(
-            "The preset names a class that is not allowed. Expected classes "
-            f"of {registry.PACKAGE} and plain Keras layers. Received: "
-            f"{registered or f'{module}.{name}'}"
+            _not_allowed(name if registered == name else registered, module)
         )
+
+
+def _registered(name: str) -> Any:
+    return keras.saving.get_registered_object(name)
+
+
+def _not_allowed(name: Any, module: Any = None) -> str:
+    return (
+        "The preset names a class that is not allowed. Expected classes of "
+        f"{registry.PACKAGE} and plain Keras layers. Received: {name!r}"
+        + (f" of module {module!r}" if module else "")
+    )
 
 
 def check_size(config: dict[str, Any]) -> None:
@@ -305,9 +337,8 @@ def sha256(path: Path) -> str:
 
 
 def _construct(config: dict[str, Any]) -> Any:
-    cls = registry.get(_variant(config))
     # Deserializing a functional model empties the config it is given.
-    model = cls.from_config(copy.deepcopy(config["config"]))
+    model = _class(config).from_config(copy.deepcopy(config["config"]))
     model.build_from_config(config["build_config"])
     if not model.built:
         raise ValueError(
@@ -317,9 +348,32 @@ def _construct(config: dict[str, Any]) -> Any:
     return model
 
 
-def _variant(config: dict[str, Any]) -> str:
-    cls = keras.saving.get_registered_object(config["registered_name"])
-    return cls.variant
+def _class(config: dict[str, Any]) -> type:
+    """The variant that a config describes."""
+    cls = _registered(config.get("registered_name"))
+    parts = (config.get("config"), config.get("build_config"))
+    if not hasattr(cls, "variant") or not all(
+        isinstance(p, dict) for p in parts
+    ):
+        raise ValueError(
+            "The preset's config describes no model. Expected a registered "
+            "variant with `config` and `build_config`. Received: "
+            f"registered_name={config.get('registered_name')!r}, "
+            f"keys={sorted(config)}"
+        )
+    return cls
+
+
+def _load_weights(model: Any, path: Path) -> None:
+    try:
+        model.load_weights(path)
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError(
+            f"The weights {str(path)!r} do not fit the preset's config. "
+            f"Expected the weights of this {type(model).__name__}; an override "
+            "that changes their shapes needs load_weights=False. Received: "
+            f"{error}"
+        ) from error
 
 
 def _strip(node: Any) -> Any:
@@ -329,16 +383,6 @@ def _strip(node: Any) -> Any:
     if isinstance(node, (list, tuple)):
         return [_strip(v) for v in node]
     return node
-
-
-def _nodes(config: Any) -> Iterator[dict]:
-    if isinstance(config, dict):
-        yield config
-        for value in config.values():
-            yield from _nodes(value)
-    elif isinstance(config, (list, tuple)):
-        for value in config:
-            yield from _nodes(value)
 
 
 def _bullets(value: Any, indent: str = "") -> list[str]:
@@ -356,12 +400,17 @@ def _bullets(value: Any, indent: str = "") -> list[str]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        if path.stat().st_size > MAX_JSON:
+            raise ValueError(f"more than {MAX_JSON:,} bytes")
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(value, dict):
+            raise ValueError(f"a {type(value).__name__}")
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
-            f"The file {str(path)!r} cannot be read. Expected JSON. Received: "
-            f"{error}"
+            f"The file {str(path)!r} cannot be read. Expected a JSON object. "
+            f"Received: {error}"
         ) from error
+    return value
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
