@@ -263,8 +263,13 @@ class FastTraining:
         }
         kwargs["callbacks"] = callbacks
         if not arrays:
+            # Only arrays and indexed data sets are Keras' to shuffle.
+            indexed = isinstance(x, keras.utils.PyDataset)
+            indexed = indexed and x.num_batches is not None
             if validation.is_array(x):
-                kwargs |= {"batch_size": batch_size, "shuffle": shuffle}
+                kwargs["batch_size"] = batch_size
+                indexed = True
+            kwargs["shuffle"] = shuffle and indexed
             self._choose_steps(_cardinality(x, steps_per_epoch), callbacks)
             return super().fit(
                 x,
