@@ -1,0 +1,101 @@
+"""What the benchmarks share: the machine, alternating timings, results."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = (
+    "keras",
+    "tensorflow",
+    "tensorflow-probability",
+    "numpy",
+    "torch",
+    "jax",
+    "pythae",
+)
+
+
+def machine() -> dict:
+    """Processor, cores, versions and date."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "versions": versions,
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def alternate(
+    contestants: dict[str, Callable[[], None]], rounds: int
+) -> dict[str, list[float]]:
+    """Seconds of each contestant in each round, one after the other.
+
+    Every contestant runs once before, untimed, so that it is compiled.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for name, run in contestants.items():
+        print(f"  warming up {name}", file=sys.stderr, flush=True)
+        run()
+    for number in range(rounds):
+        for name, run in contestants.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+        print(f"  round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+    return seconds
+
+
+def medians(seconds: dict[str, list[float]]) -> dict[str, float]:
+    """Median seconds by name."""
+    return {name: statistics.median(s) for name, s in seconds.items()}
+
+
+def ratio(
+    seconds: dict[str, list[float]], name: str, reference: str
+) -> float:
+    """How many times as fast `name` is as `reference`: median over rounds of
+    the ratio within a round, which cancels what slows both."""
+    return statistics.median(
+        r / s for s, r in zip(seconds[name], seconds[reference], strict=True)
+    )
+
+
+def write(name: str, results: dict) -> Path:
+    """Write results with the machine to `benchmarks/results/<name>.json`."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(
+        json.dumps({"machine": machine()} | results, indent=2) + "\n"
+    )
+    print(f"written: {path.name}", file=sys.stderr)
+    return path
+
+
+def table(head: list[str], rows: list[list]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, r)) + " |" for r in lines)
