@@ -31,12 +31,15 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.base import BaseAutoencoder
-from keras_ae.config import AutoConfig
 
 tfd = tfp.distributions
 
 #: (variant, name of a check) -> why the variant cannot pass it.
-EXCUSED: dict[tuple[str, str], str] = {}
+EXCUSED: dict[tuple[str, str], str] = {
+    ("vae-gan", "check_loss_falls"): (
+        "players work against each other, so that their sum need not fall"
+    ),
+}
 
 #: Relative to max(1, |expected|): terms and outputs are of order 1 to 10.
 TOLERANCES = {
@@ -130,8 +133,8 @@ def check_docstring(cls: type[BaseAutoencoder]) -> None:
         re.search(r"\b(19|20)\d\d\b", sections["Reference"]),
         "the reference has no year",
     )
-    inherited = set(BaseAutoencoder.parameters())
-    for name in set(own_parameters(cls)) - inherited:
+    inherited = set().union(*(b.parameters() for b in families(cls)))
+    for name in set(cls.parameters()) - inherited:
         require(
             re.search(rf"\b{name}\b.*:", sections["Args"]),
             f"argument {name!r} is not under Args:",
@@ -278,7 +281,7 @@ def check_eager(cls: type[BaseAutoencoder]) -> None:
     histories = []
     for eager in (True, False):
         model = compiled(cls, run_eagerly=eager)
-        model.fit(rows(cls), batch_size=10, epochs=2, verbose=0)
+        model.fit(rows(cls), batch_size=16, epochs=2, verbose=0)
         histories.append(model.history.history)
     close_logs(*histories, "training", "eager against graph")
 
@@ -308,7 +311,7 @@ def check_xla(cls: type[BaseAutoencoder]) -> None:
     before = snapshot(model)
     for player in model.players():
         player.optimizer.learning_rate = 1e-3
-    model.fit(rows(cls), batch_size=8, epochs=2, verbose=0)
+    model.fit(rows(cls), epochs=4, verbose=0)
     still = unmoved(model, before)
     require(not still, f"under XLA these variables do not move: {still}")
 
@@ -487,20 +490,22 @@ def check_input_types(cls: type[BaseAutoencoder]) -> None:
 def check_streams(cls: type[BaseAutoencoder]) -> None:
     """`tf.data` trains as arrays in the same order do."""
     x = rows(cls)
-    arrays = compiled(cls)
-    arrays.fit(x, batch_size=10, epochs=2, shuffle=False, verbose=0)
-    for elements in ((x,), (x, arrays.default_target(x))):
-        stream = tf.data.Dataset.from_tensor_slices(elements).batch(10)
-        model = compiled(cls)
-        model.fit(stream, epochs=2, validation_data=stream, verbose=0)
-        logs = model.history.history
-        close_logs(
-            {k: v for k, v in logs.items() if not k.startswith("val_")},
-            arrays.history.history,
-            "training",
-            "a stream against arrays",
-        )
-        require("val_loss" in logs, "no validation from a stream")
+    arrays = compiled(cls, run_eagerly=True)
+    arrays.fit(x, batch_size=10, shuffle=False, verbose=0)
+    stream = tf.data.Dataset.from_tensor_slices((x,)).batch(10)
+    model = compiled(cls)
+    model.fit(stream, validation_data=stream, verbose=0)
+    logs = model.history.history
+    require("val_loss" in logs, "no validation from a stream")
+    logs = {k: v for k, v in logs.items() if not k.startswith("val_")}
+    expected = arrays.history.history
+    close_logs(logs, expected, "training", "a stream against arrays")
+    target = arrays.default_target(x)
+    stream = tf.data.Dataset.from_tensor_slices((x, target)).batch(10)
+    model = compiled(cls, run_eagerly=True)
+    model.fit(stream, verbose=0)
+    logs = model.history.history
+    close_logs(logs, expected, "training", "a stream of pairs")
 
 
 def check_evaluate(cls: type[BaseAutoencoder]) -> None:
@@ -602,7 +607,7 @@ def check_keras_file(cls: type[BaseAutoencoder]) -> None:
 def check_exact_resume(cls: type[BaseAutoencoder]) -> None:
     """Two epochs, save, load, two epochs equal four, to the last bit."""
     x = rows(cls)
-    settings = {"batch_size": 10, "verbose": 0}
+    settings = {"batch_size": 16, "verbose": 0}
     straight = compiled(cls)
     straight.fit(x, epochs=4, **settings)
     model = compiled(cls)
@@ -665,7 +670,10 @@ def check_functional(cls: type[BaseAutoencoder]) -> None:
     close(outer.predict(x, verbose=0), model.predict(x), "rounding", "outputs")
     outer.compile("sgd", "mse", run_eagerly=True)
     before = model.encoder.get_weights()
-    outer.fit(x, model.default_target(x), verbose=0)
+    with warnings.catch_warnings():
+        # Players beside the autoencoder get no gradient from outside.
+        warnings.simplefilter("ignore", UserWarning)
+        outer.fit(x, model.default_target(x), verbose=0)
     require(
         any(
             (a != b).any()
@@ -867,32 +875,20 @@ def unmoved(model: BaseAutoencoder, before: dict) -> list[str]:
     ]
 
 
-def own_parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """What the class' own constructor adds to `BaseAutoencoder`'s."""
-    if "__init__" not in vars(cls):
-        return {}
-    signature = inspect.signature(cls.__init__).parameters
-    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return {
-        name: parameter
-        for name, parameter in signature.items()
-        if name not in ("self", *AutoConfig.__dict__)
-        and parameter.kind not in kinds
-    }
+def families(cls: type[BaseAutoencoder]) -> list[type[BaseAutoencoder]]:
+    """The classes that it builds on."""
+    return [b for b in cls.__mro__[1:] if issubclass(b, BaseAutoencoder)]
 
 
 def own_numbers(cls: type[BaseAutoencoder]) -> dict[str, float | None]:
-    """Numeric arguments beyond the base's, with their defaults."""
+    """Numeric arguments beyond the base's, with their defaults or None."""
     found = {}
     for name, parameter in cls.parameters().items():
         kinds = typing.get_args(parameter.annotation) or (parameter.annotation,)
-        number = isinstance(parameter.default, (int, float))
-        number = number or int in kinds or float in kinds
-        if number and not isinstance(parameter.default, bool):
-            default = parameter.default
-            found[name] = (
-                None if default is inspect.Parameter.empty else default
-            )
-    return {
-        k: v for k, v in found.items() if k not in BaseAutoencoder.parameters()
-    }
+        default = parameter.default
+        is_number = isinstance(default, (int, float))
+        if isinstance(default, bool) or name in BaseAutoencoder.parameters():
+            continue
+        if is_number or int in kinds or float in kinds:
+            found[name] = default if is_number else None
+    return found
