@@ -85,6 +85,7 @@ class ContractiveAutoencoder(Autoencoder):
     def contraction(self, x: tf.Tensor) -> tf.Tensor:
         """||d f(x) / d x||_F^2 of each example, `[B]`, in the cheapest form
         that the encoder allows; f without dropout."""
+        x = tf.convert_to_tensor(x)
         if self.probes is not None:
             return jacobians.frobenius_hutchinson(
                 self._code, x, self.next_seed(), self.probes
