@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
+from typing import final
 
 import keras
 import numpy as np
@@ -171,6 +172,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
 
     # Final: variants do not override what follows.
 
+    @final
     def objective(
         self, x: Any, target: tf.Tensor, training: bool
     ) -> dict[str, tf.Tensor]:
@@ -182,6 +184,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         z = self.encode(x, training=training).mean()
         return self.decode_given(z, x, training).mean()
 
+    @final
     def build(self, input_shape: Any) -> None:
         """Build the parts that are not built yet; done once."""
         if self.built:
@@ -199,6 +202,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         """Shapes that encoder and decoder are built on."""
         return input_shape, (None, *self.encoder.event_shape)
 
+    @final
     def unpack(self, data: Any) -> tuple:
         """x, target, sample weights of a batch, in single precision."""
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -214,6 +218,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             )
         return x, self.default_target(x) if y is None else y, weight
 
+    @final
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One optimizer step of every player; the logged terms."""
         x, target, weight = self.unpack(data)
@@ -232,6 +237,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             logged = terms | logged
         return self.report(x, target, weight, logged, step)
 
+    @final
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """The logged terms of a batch."""
         x, target, weight = self.unpack(data)
@@ -248,6 +254,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             return tf.constant(0)
         return tf.convert_to_tensor(self.optimizer.iterations)
 
+    @final
     def reduce(
         self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None
     ) -> dict[str, tf.Tensor]:
@@ -271,6 +278,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             means[name] = tf.reduce_mean(value)
         return means
 
+    @final
     def weighted_sum(
         self, terms: dict[str, tf.Tensor], step: tf.Tensor
     ) -> tf.Tensor:
@@ -283,6 +291,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             ]
         )
 
+    @final
     def report(
         self,
         x: Any,
@@ -314,10 +323,12 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             return self.compute_metrics(x, target, prediction, weight)
         return self.get_metrics_result()
 
+    @final
     def next_seed(self) -> tf.Tensor:
         """A fresh seed, int32 `[2]`, from the model's saved state."""
         return tf.cast(self.seed_generator.next(), tf.int32)
 
+    @final
     @contextlib.contextmanager
     def evaluation_seeds(self) -> Iterator[None]:
         """Inside, seeds start from a fixed point; the state is put back."""
@@ -329,12 +340,14 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         finally:
             state.assign(kept)
 
+    @final
     def save_own_variables(self, store: Any) -> None:
         """Save the states of all seed generators beside the variables."""
         super().save_own_variables(store)
         for i, state in enumerate(self._seed_states()):
             store[f"seed_state_{i}"] = state.numpy()
 
+    @final
     def load_own_variables(self, store: Any) -> None:
         """Restore what `save_own_variables` saved."""
         entries = {key: store[key] for key in store.keys()}
@@ -373,10 +386,12 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         name = "x" if y is None else "y"
         self.decoder.head.check_support(name, target)
 
+    @final
     def embed(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """Mean codes of examples, `[N, ...]`; deterministic."""
         return inference.embed(self, x, batch_size)
 
+    @final
     def reconstruct(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """Means of the reconstructions, `[N, ...]`; the same as `predict`."""
         return inference.reconstruct(self, x, batch_size)

@@ -8,6 +8,7 @@ many steps. Streams (`tf.data`, generators) go through Keras' own loop.
 import math
 from collections.abc import Callable
 from typing import Any
+from typing import final
 
 import keras
 import numpy as np
@@ -161,6 +162,7 @@ class FastTraining:
         if self.built:
             self.build_optimizers()
 
+    @final
     def build_optimizers(self) -> None:
         """Make the optimizers' variables, each on all it will update."""
         owned: dict[int, list] = {}
@@ -171,6 +173,7 @@ class FastTraining:
             if not player.optimizer.built:
                 player.optimizer.build(owned[id(player.optimizer)])
 
+    @final
     def speed_policy(self) -> str:
         """What was chosen for speed, and why, a line each.
 
@@ -191,6 +194,7 @@ class FastTraining:
             for name, choice in chosen.items()
         )
 
+    @final
     def fit(
         self,
         x: Any = None,
@@ -292,6 +296,7 @@ class FastTraining:
         finally:
             del self._feeds["train"]
 
+    @final
     def evaluate(
         self,
         x: Any = None,
@@ -356,6 +361,7 @@ class FastTraining:
                 self.steps_per_execution = before
                 del self._feeds["test"]
 
+    @final
     def predict(
         self,
         x: Any,
@@ -378,6 +384,7 @@ class FastTraining:
             return inference.reconstruct(self, x, batch_size)
         return super().predict(x, batch_size, verbose, steps, callbacks)
 
+    @final
     def make_train_function(self, force: bool = False) -> Callable:
         """See `keras.Model.make_train_function`."""
         if self.train_function is None or force:
@@ -387,6 +394,7 @@ class FastTraining:
             )
         return self.train_function
 
+    @final
     def make_test_function(self, force: bool = False) -> Callable:
         """See `keras.Model.make_test_function`."""
         if self.test_function is None or force:
