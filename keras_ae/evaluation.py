@@ -54,6 +54,7 @@ def log_likelihood(
     """
     _check_prior(model)
     samples = validation.check_count("samples", samples)
+    model.check_rows(x)
     x = model.check_inputs(x)
     size = len(keras.tree.flatten(x)[0])
     key = f"log_likelihood_{samples}"
@@ -133,17 +134,24 @@ def elbo(model: Any, x: Any, samples: int = 1, seed: int = 0) -> np.ndarray:
     """
     _check_prior(model)
     samples = validation.check_count("samples", samples)
+    model.check_rows(x)
     x = model.check_inputs(x)
-    key = tf.constant([seed, samples])
+    size = len(keras.tree.flatten(x)[0])
+    # Seed and row numbers go in as data: one graph serves every seed, and
+    # every batch has draws of its own.
+    keys = np.stack([np.full(size, seed), np.arange(size)], axis=1)
 
-    def function(x: Any) -> tf.Tensor:
+    def function(rows: tuple) -> tf.Tensor:
+        x, keys = rows
         posterior = model.encode(x)
-        z = posterior.sample(samples, seed=key)
+        z = posterior.sample(samples, seed=keys[0])
         log_px = model.decode_given(z, x).log_prob(model.default_target(x))
         kl = model.kl(posterior, z)
         return tf.reduce_mean(bounds.elbo(log_px, kl), axis=0)
 
-    return inference.batched(model, f"elbo_{samples}_{seed}", function, x)
+    return inference.batched(
+        model, f"elbo_{samples}", function, (x, keys.astype(np.int32))
+    )
 
 
 def active_units(model: Any, x: Any, threshold: float = 0.01) -> int:
