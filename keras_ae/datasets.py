@@ -38,7 +38,7 @@ def load(name: str) -> tuple[Split, Split]:
     Example:
         >>> (x, y), _ = load("digits")
         >>> x.shape, x.dtype, y.shape
-        ((1437, 8, 8, 1), dtype('float32'), (1437,))
+        ((1438, 8, 8, 1), dtype('float32'), (1438,))
     """
     if name not in _LOADERS:
         raise ValueError(registry.unknown("data set", name, _LOADERS))
@@ -114,6 +114,9 @@ class RedrawnRows:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def __getitem__(self, part: slice) -> "RedrawnRows":
+        return RedrawnRows(self.source[part], self.function)
 
     @property
     def shape(self) -> tuple[int, ...]:
