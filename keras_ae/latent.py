@@ -55,7 +55,8 @@ def tangent_space(model: Any, x: Any, rank: int | None = None) -> TangentSpace:
     """
     x = model.check_inputs(x)
     event_shape = keras.tree.flatten(x)[0].shape[1:]
-    full = min(math.prod(event_shape), math.prod(model.encoder.event_shape))
+    inputs, outputs = map(math.prod, (event_shape, model.encoder.event_shape))
+    full = min(inputs, outputs)
     rank = full if rank is None else validation.check_count("rank", rank)
     if rank > full:
         raise ValueError(
@@ -66,12 +67,12 @@ def tangent_space(model: Any, x: Any, rank: int | None = None) -> TangentSpace:
         source = keras.tree.flatten(x)[0]
         with tf.GradientTape() as tape:
             tape.watch(source)
-            code = model.encode(x).mean()
-            code = tf.reshape(code, [tf.shape(code)[0], -1])
+            code = tf.reshape(model.encode(x).mean(), [-1, outputs])
         jacobian = tape.batch_jacobian(code, source)
-        flat = tf.reshape(jacobian, [*jacobian.shape[:2], -1])  # [B, d, D]
-        values, _, right = tf.linalg.svd(flat)
-        right = tf.linalg.matrix_transpose(right[..., :rank])
+        values, _, right = tf.linalg.svd(
+            tf.reshape(jacobian, [-1, outputs, inputs])
+        )
+        right = tf.linalg.matrix_transpose(right)[:, :rank]
         return TangentSpace(
             values[:, :rank], tf.reshape(right, [-1, rank, *event_shape])
         )

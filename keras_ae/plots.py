@@ -274,6 +274,7 @@ def history(history: Any, ax: Axes | None = None) -> Figure:
                     line,
                     color=color,
                     label=key,
+                    marker="o" if len(curves[key]) == 1 else None,
                 )
     ax.set(xlabel="epoch", ylabel="nats per example")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

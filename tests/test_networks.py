@@ -10,7 +10,10 @@ import tensorflow as tf
 import keras_ae
 from keras_ae import networks
 
-RNG = np.random.default_rng(0)
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
 
 
 def _conv(shape, latent_dim=3, **options):
@@ -23,8 +26,8 @@ def _conv(shape, latent_dim=3, **options):
     "shape",
     [(8, 8, 1), (28, 28, 1), (32, 32, 3), (7, 9, 1), (15, 28, 2), (1, 5, 1)],
 )
-def test_conv_gives_back_the_shape_it_got(shape):
-    x = RNG.uniform(size=(2, *shape)).astype("float32")
+def test_conv_gives_back_the_shape_it_got(shape, rng):
+    x = rng.uniform(size=(2, *shape)).astype("float32")
     model = _conv(shape)
     assert model(x).shape == x.shape
     # Each of two strides of 2 rounds up: ceil(ceil(n / 2) / 2) = ceil(n / 4).
@@ -34,10 +37,10 @@ def test_conv_gives_back_the_shape_it_got(shape):
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (7, 9, 2)])
-def test_conv_reaches_every_pixel_from_the_code(shape):
+def test_conv_reaches_every_pixel_from_the_code(shape, rng):
     """Cropping must not leave a border that the code cannot change."""
     model = _conv(shape, activation="tanh")
-    codes = tf.constant(RNG.normal(size=(64, 3)), tf.float32)
+    codes = tf.constant(rng.normal(size=(64, 3)), tf.float32)
     assert np.ptp(model.decode(codes).mean(), axis=0).min() > 0
 
 
@@ -48,12 +51,12 @@ def test_conv_refuses_what_is_no_image():
 
 @pytest.mark.parametrize("network", ["mlp", "conv"])
 @pytest.mark.parametrize("head", ["bernoulli", "gaussian"])
-def test_sample_axes_equal_a_loop(network, head):
+def test_sample_axes_equal_a_loop(network, head, rng):
     model = keras_ae.Autoencoder.create(
         (6, 5, 2), 3, network=network, hidden=(4,), likelihood=head, seed=0
     )
-    z = tf.constant(RNG.normal(size=(2, 3, 4, 3)), tf.float32)  # [S, T, B, d]
-    x = RNG.uniform(size=(4, 6, 5, 2)).astype("float32")
+    z = tf.constant(rng.normal(size=(2, 3, 4, 3)), tf.float32)  # [S, T, B, d]
+    x = rng.uniform(size=(4, 6, 5, 2)).astype("float32")
     joint = model.decode(z)
     assert joint.batch_shape == (2, 3, 4)
     for s in range(2):
@@ -68,12 +71,12 @@ def test_sample_axes_equal_a_loop(network, head):
             )
 
 
-def test_sample_axes_of_a_condition_equal_a_loop():
+def test_sample_axes_of_a_condition_equal_a_loop(rng):
     """A condition has no sample axis: each draw gets the same one."""
     body = networks.mlp((3,), (8,), condition=2)
     network = keras_ae.DistributionNetwork(body, "gaussian", 5)
-    z = tf.constant(RNG.normal(size=(6, 4, 3)), tf.float32)
-    condition = tf.constant(RNG.normal(size=(4, 2)), tf.float32)
+    z = tf.constant(rng.normal(size=(6, 4, 3)), tf.float32)
+    condition = tf.constant(rng.normal(size=(4, 2)), tf.float32)
     network.build([(None, 3), (None, 2)])
     joint = network([z, condition]).mean()
     for s in range(6):
@@ -82,7 +85,7 @@ def test_sample_axes_of_a_condition_equal_a_loop():
         )
 
 
-def test_own_networks_as_parts():
+def test_own_networks_as_parts(rng):
     """A flat body makes the whole event, an image body works per pixel."""
     flat = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(7)])
     image = keras.Sequential(
@@ -96,7 +99,7 @@ def test_own_networks_as_parts():
         keras_ae.DistributionNetwork(flat, "gaussian", 3),
         keras_ae.DistributionNetwork(image, "bernoulli", (6, 5, 1)),
     )
-    x = RNG.uniform(size=(4, 6, 5, 1)).astype("float32")
+    x = rng.uniform(size=(4, 6, 5, 1)).astype("float32")
     assert model(x).shape == x.shape
     # kernel and bias: 7 -> mean and deviation of 3; 4 channels -> 1 logit
     assert model.encoder.projection.count_params() == (7 + 1) * 6
@@ -110,14 +113,14 @@ def test_a_body_that_does_not_fit_the_event_is_refused():
         network.build((None, 6))
 
 
-def test_linear_is_linear():
+def test_linear_is_linear(rng):
     """f(ax + by) - f(0) = a(f(x) - f(0)) + b(f(y) - f(0)), both ways."""
     model = keras_ae.Autoencoder.create((4, 3, 1), 5, network="linear", seed=0)
     for map_, shape in [
         (lambda x: model.encode(x).mean(), (2, 4, 3, 1)),
         (lambda z: model.decode(z).mean(), (2, 5)),
     ]:
-        x, y = RNG.normal(size=(2, *shape)).astype("float32")
+        x, y = rng.normal(size=(2, *shape)).astype("float32")
         zero = map_(np.zeros_like(x))
         mixed = map_(0.3 * x - 2 * y) - zero
         parts = 0.3 * (map_(x) - zero) - 2 * (map_(y) - zero)
@@ -126,11 +129,11 @@ def test_linear_is_linear():
 
 
 @pytest.mark.parametrize("network", ["linear", "mlp", "conv"])
-def test_gradients_reach_every_weight(network):
+def test_gradients_reach_every_weight(network, rng):
     model = keras_ae.VAE.create(
         (7, 9, 1), 3, network=network, activation="tanh", seed=0
     )
-    x = RNG.uniform(size=(8, 7, 9, 1)).astype("float32")
+    x = rng.uniform(size=(8, 7, 9, 1)).astype("float32")
     with tf.GradientTape() as tape:
         terms = model.objective(x, x, training=True)
         loss = tf.add_n([tf.reduce_mean(t) for t in terms.values()])
