@@ -4,13 +4,11 @@ import abc
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from keras_ae import registry
 from keras_ae import validation
 from keras_ae.config import AutoConfig
-
-tfd = tfp.distributions
+from keras_ae.math import draws
 
 
 class BaseCorruption(AutoConfig, abc.ABC):
@@ -52,7 +50,7 @@ class GaussianNoise(BaseCorruption):
 
     def corrupt(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """See `BaseCorruption.corrupt`."""
-        return tfd.Normal(x, self.stddev).sample(seed=seed)
+        return draws.Normal(x, self.stddev).sample(seed=seed)
 
 
 @keras.saving.register_keras_serializable(registry.PACKAGE)
@@ -75,7 +73,7 @@ class Masking(BaseCorruption):
 
     def corrupt(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """See `BaseCorruption.corrupt`."""
-        u = tf.random.stateless_uniform(tf.shape(x), seed)
+        u = draws.uniform(tf.shape(x), seed)
         return tf.where(u < self.rate, tf.zeros_like(x), x)
 
 
@@ -107,7 +105,7 @@ class SaltAndPepper(BaseCorruption):
 
     def corrupt(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """See `BaseCorruption.corrupt`."""
-        u = tf.random.stateless_uniform(tf.shape(x), seed)
+        u = draws.uniform(tf.shape(x), seed)
         grains = tf.where(u < self.rate / 2, self.low, self.high)
         return tf.where(u < self.rate, grains, x)
 

@@ -12,24 +12,12 @@ import tensorflow_probability as tfp
 from keras_ae import registry
 from keras_ae import validation
 from keras_ae.config import AutoConfig
+from keras_ae.math import draws
 from keras_ae.math import spherical
 
 tfd = tfp.distributions
 
 UNIT_SCALE = math.log(math.expm1(1.0))  # its softplus is 1
-
-
-class _Normal(tfd.Normal):
-    """`tfd.Normal` whose draws name their random number generator.
-
-    Left to choose one, XLA on a CPU takes a generator that is about a hundred
-    times slower; drawing the codes was then most of a training step.
-    """
-
-    def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:
-        shape = tf.concat([[n], self.batch_shape_tensor()], 0)
-        eps = tf.random.stateless_normal(shape, seed, alg="philox")
-        return self.loc + self.scale * eps
 
 
 class BaseHead(AutoConfig, keras.Layer, abc.ABC):
@@ -141,10 +129,10 @@ class Gaussian(BaseHead):
     ) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
         if isinstance(self.scale, float):
-            return _Normal(loc, self.scale)
+            return draws.Normal(loc, self.scale)
         if self.scale == "shared":
             raw = tf.convert_to_tensor(self.raw_scale)
-        return _Normal(loc, tf.nn.softplus(raw) + self.floor)
+        return draws.Normal(loc, tf.nn.softplus(raw) + self.floor)
 
 
 @keras.saving.register_keras_serializable(registry.PACKAGE)
@@ -208,6 +196,12 @@ class PowerSpherical(BaseHead):
     """
 
     floor = 1.0  # below it the posterior gives up its direction
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        # XLA takes a minute for the rejection sampler of the gamma
+        # distribution, and then is no faster.
+        self.supports_jit = False
 
     def sizes(self, width: int) -> tuple[int, ...]:
         """See `BaseHead.sizes`."""
