@@ -1,0 +1,63 @@
+import re
+from pathlib import Path
+
+from setuptools import find_packages
+from setuptools import setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$',
+    (HERE / "keras_ae" / "__init__.py").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)[1]
+
+setup(
+    name="keras-ae",
+    version=VERSION,
+    description="Autoencoders on Keras 3 and TensorFlow Probability",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+    keywords=["autoencoder", "vae", "keras", "tensorflow"],
+    # hashlib.file_digest is new in 3.11.
+    python_requires=">=3.11",
+    install_requires=[
+        # The first release with the fixes for files that come from others:
+        # asset bombs, HDF5 group checks, restricted unpickling.
+        "keras>=3.15.1",
+        # TensorFlow Probability 0.25 refuses to be imported below 2.18.
+        "tensorflow>=2.18",
+        # Imported by TensorFlow Probability; each release of it fits one
+        # minor release of TensorFlow, which pip chooses to match.
+        "tf-keras>=2.18",
+        # The release that was tested; it does not follow Keras, so that a new
+        # one is tried before it is allowed. The extra makes it bring tf-keras.
+        "tensorflow-probability[tf]>=0.25,<0.26",
+        # Floor of TensorFlow 2.18.
+        "numpy>=1.26",
+        # Brings the digits; the first release that runs on NumPy 2.
+        "scikit-learn>=1.5",
+        "scipy>=1.13",
+        # Draws the pictures; likewise.
+        "matplotlib>=3.9",
+    ],
+    extras_require={
+        "test": ["pytest>=8", "pandas>=2.1", "ruff>=0.9"],
+        # Rivals to be timed against.
+        "bench": ["torch>=2.4", "jax>=0.4.30"],
+    },
+    # The folder zoo/ is installed as keras_ae/zoo.
+    packages=[*find_packages(include=["keras_ae*"]), "keras_ae.zoo"],
+    package_dir={"keras_ae.zoo": "zoo"},
+    package_data={"keras_ae.zoo": ["presets/*/*", "recipes/*.json"]},
+    # A script, not an entry point: an entry point would import the package,
+    # and TensorFlow with it, before `--help` could be answered.
+    scripts=["keras_ae/bin/keras-ae"],
+)
