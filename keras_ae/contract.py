@@ -30,6 +30,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae import speed
 from keras_ae.base import BaseAutoencoder
 
 tfd = tfp.distributions
@@ -290,8 +291,13 @@ def check_xla(cls: type[BaseAutoencoder]) -> None:
     """The step compiles by XLA and has the terms of the graph.
 
     XLA makes other random numbers from the same seeds, so that random terms
-    are compared by their means over 16 evaluations at fixed weights.
+    are compared by their means over 16 evaluations at fixed weights. A
+    variant with a layer that does not support XLA is compiled without.
     """
+    if not all(part.supports_jit for part in speed.layers(make(cls))):
+        chosen = compiled(cls, jit_compile="auto").jit_compile
+        require(not chosen, "XLA is chosen for a layer that has none")
+        return
     logs = {}
     for xla in (False, True):
         model = compiled(cls, jit_compile=xla)

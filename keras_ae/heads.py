@@ -199,9 +199,7 @@ class PowerSpherical(BaseHead):
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        # XLA takes a minute for the rejection sampler of the gamma
-        # distribution, and then is no faster.
-        self.supports_jit = False
+        self.supports_jit = False  # XLA has no kernel for gamma draws
 
     def sizes(self, width: int) -> tuple[int, ...]:
         """See `BaseHead.sizes`."""

@@ -1,6 +1,7 @@
 """Networks: bodies of ordinary Keras layers, and the step to distributions."""
 
 import math
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,9 +64,10 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         if not self.body.built:
             self.body.build(input_shape)
         features = self.body.compute_output_shape(input_shape)
-        units = self.head.parts * self.event_shape[-1]
+        sizes = self.head.sizes(self.event_shape[-1])
         if len(features) == 2:
-            units *= math.prod(self.event_shape[:-1])
+            places = math.prod(self.event_shape[:-1])
+            sizes = tuple(places * size for size in sizes)
         elif tuple(features[1:-1]) != self.event_shape[:-1]:
             raise ValueError(
                 f"The output of the body {self.body.name!r} does not fit the "
@@ -73,8 +75,9 @@ class DistributionNetwork(AutoConfig, keras.Layer):
                 f"{', '.join(map(str, self.event_shape[:-1]))}, features) for "
                 f"event_shape={self.event_shape}. Received: {tuple(features)}"
             )
+        self._widths = sizes
         self.projection = keras.layers.Dense(
-            units, name="projection", dtype=self.dtype_policy
+            sum(sizes), name="projection", dtype=self.dtype_policy
         )
         self.projection.build(features)
         if not self.head.built:
@@ -102,9 +105,14 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             [first, *others] if joint else first, training=training
         )
         numbers = tf.cast(self.projection(features), tf.float32)
+        shape = [*lead, *self.event_shape[:-1]]
         parts = [
-            tf.reshape(part, [*lead, *self.event_shape])
-            for part in tf.split(numbers, self.head.parts, axis=-1)
+            tf.reshape(part, [*shape, width])
+            for part, width in zip(
+                tf.split(numbers, self._widths, axis=-1),
+                self.head.sizes(self.event_shape[-1]),
+                strict=True,
+            )
         ]
         return self.head(*parts, rank=len(self.event_shape))
 
@@ -121,9 +129,8 @@ def _sizes(x: tf.Tensor) -> list:
 
 def linear(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
     """No layer at all: with the projection, one linear map."""
-    del hidden, options
-    inputs = keras.Input(shape)
-    return keras.Model(inputs, keras.layers.Flatten()(inputs), name="linear")
+    del hidden
+    return mlp(shape, (), **options, name="linear")
 
 
 def mlp(
@@ -131,6 +138,8 @@ def mlp(
     hidden: tuple,
     activation: str = "relu",
     condition: int | None = None,
+    name: str = "mlp",
+    layer: Callable = keras.layers.Dense,
     **options: Any,
 ) -> keras.Model:
     """Dense layers of the widths in `hidden`.
@@ -140,6 +149,8 @@ def mlp(
         hidden: Widths, first layer first.
         activation: Name of a Keras activation.
         condition: Length of a condition vector joined to the input, or None.
+        name: Name of the body.
+        layer: Makes a layer from width and activation.
     """
     del options
     inputs = [keras.Input(shape)]
@@ -148,8 +159,24 @@ def mlp(
         inputs.append(keras.Input((condition,)))
         x = keras.layers.Concatenate()([x, inputs[1]])
     for width in hidden:
-        x = keras.layers.Dense(width, activation)(x)
-    return keras.Model(inputs if condition else inputs[0], x, name="mlp")
+        x = layer(width, activation)(x)
+    return keras.Model(inputs if condition else inputs[0], x, name=name)
+
+
+def gated(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
+    """Linear layers, each times a gate of its own: (Wx + b) * sigmoid(Vx + c).
+
+    Instead of an activation. Reference: Tomczak, Welling, 2018. VAE with a
+    VampPrior, section 5.3. https://arxiv.org/abs/1705.07120
+    """
+
+    def layer(width: int, activation: str) -> Callable:
+        del activation  # the gate is the nonlinearity
+        value = keras.layers.Dense(width)
+        gate = keras.layers.Dense(width, "sigmoid")
+        return lambda x: keras.layers.Multiply()([value(x), gate(x)])
+
+    return mlp(shape, hidden, **options, name="gated", layer=layer)
 
 
 def conv_encoder(
@@ -157,14 +184,14 @@ def conv_encoder(
     hidden: tuple,
     activation: str = "relu",
     condition: int | None = None,
-    **options: Any,
+    event_shape: tuple = (),
 ) -> keras.Model:
     """Convolutions of stride 2 with `hidden` filters, then flat.
 
     Every layer halves height and width, rounding up; a condition joins the
-    flat features.
+    flat features. A code that is a grid of the size reached stays one: its
+    cells are made from their own features.
     """
-    del options
     if len(shape) != 3:
         raise ValueError(
             "Invalid shape for `network='conv'`. Expected images, (height, "
@@ -177,7 +204,8 @@ def conv_encoder(
         x = keras.layers.Conv2D(
             filters, 3, strides=2, padding="same", activation=activation
         )(x)
-    x = keras.layers.Flatten()(x)
+    if event_shape[:-1] != _size_after(hidden, shape) or condition:
+        x = keras.layers.Flatten()(x)
     if condition:
         inputs.append(keras.Input((condition,)))
         x = keras.layers.Concatenate()([x, inputs[1]])
@@ -194,18 +222,21 @@ def conv_decoder(
     """Transposed convolutions of stride 2, cropped to the image's size.
 
     The mirror of `conv_encoder` for any height and width: it starts from the
-    size that the encoder ends with and crops what rounding up added.
+    size that the encoder ends with, at once if the code is a grid of that
+    size, and crops what rounding up added.
     """
     factor = 2 ** len(hidden)
-    small = [math.ceil(size / factor) for size in event_shape[:2]]
+    small = _size_after(hidden, event_shape)
     inputs = [keras.Input(shape)]
-    x = keras.layers.Flatten()(inputs[0])
-    if condition:
-        inputs.append(keras.Input((condition,)))
-        x = keras.layers.Concatenate()([x, inputs[1]])
-    first = hidden[0] if hidden else event_shape[-1]
-    x = keras.layers.Dense(math.prod(small) * first, activation)(x)
-    x = keras.layers.Reshape((*small, first))(x)
+    x = inputs[0]
+    if shape[:-1] != small or condition:
+        x = keras.layers.Flatten()(x)
+        if condition:
+            inputs.append(keras.Input((condition,)))
+            x = keras.layers.Concatenate()([x, inputs[1]])
+        first = hidden[0] if hidden else event_shape[-1]
+        x = keras.layers.Dense(math.prod(small) * first, activation)(x)
+        x = keras.layers.Reshape((*small, first))(x)
     for filters in hidden:
         x = keras.layers.Conv2DTranspose(
             filters, 3, strides=2, padding="same", activation=activation
@@ -217,10 +248,16 @@ def conv_decoder(
     return keras.Model(inputs if condition else inputs[0], x, name="deconv")
 
 
+def _size_after(hidden: tuple, shape: tuple) -> tuple[int, ...]:
+    """Height and width of an image after halving once for each layer."""
+    return tuple(math.ceil(size / 2 ** len(hidden)) for size in shape[:2])
+
+
 #: name -> (encoder body, decoder body, default widths)
 NETWORKS = {
     "linear": (linear, linear, ()),
     "mlp": (mlp, mlp, (512, 256)),
+    "gated": (gated, gated, (300, 300)),
     "conv": (conv_encoder, conv_decoder, (32, 64)),
 }
 
@@ -235,7 +272,7 @@ def pair(
     """Bodies of an encoder and of the decoder that mirrors it.
 
     Args:
-        network: `"linear"`, `"mlp"` or `"conv"`.
+        network: `"linear"`, `"mlp"`, `"gated"` or `"conv"`.
         input_shape: Shape of one example.
         latent_shape: Shape of one code.
         hidden: Widths (filters) of the encoder, input side first; the
@@ -248,7 +285,7 @@ def pair(
         "hidden", default if hidden is None else hidden
     )
     return (
-        encoder(input_shape, hidden, **options),
+        encoder(input_shape, hidden, event_shape=latent_shape, **options),
         decoder(latent_shape, hidden[::-1], event_shape=input_shape, **options),
     )
 

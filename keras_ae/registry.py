@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from keras_ae import validation
+
 PACKAGE = "keras_ae"
 _VARIANTS: dict[str, type] = {}
 _SECTIONS = ("Formula:", "Args:", "Example:", "Reference:")
@@ -77,6 +79,33 @@ def create(name: str, *args: Any, **kwargs: Any) -> keras.Model:
         'vae'
     """
     return get(name).create(*args, **kwargs)
+
+
+def part(kind: str, identifier: Any, table: dict[str, type], base: type) -> Any:
+    """A part of a model: as it is, by name, or by name and arguments.
+
+    The last two are what a recipe or a command line can say.
+
+    Args:
+        kind: What it is, for messages: `"prior"`, `"head"`.
+        identifier: An instance of `base`; a name of `table`; or a dict of
+            one name and its arguments, `{"vamp": {"components": 500}}`.
+        table: Names to classes.
+        base: Class of all such parts.
+
+    Raises:
+        ValueError: If the name is unknown.
+        TypeError: If it is none of the three.
+    """
+    if isinstance(identifier, str):
+        identifier = {identifier: {}}
+    if isinstance(identifier, dict) and len(identifier) == 1:
+        ((name, arguments),) = identifier.items()
+        if name not in table:
+            raise ValueError(unknown(kind, name, table))
+        return table[name](**arguments)
+    hint = f"Or a name of {sorted(table)}, or {{name: arguments}}."
+    return validation.check_type(kind, identifier, base, hint)
 
 
 def unknown(kind: str, name: str, known: Any) -> str:

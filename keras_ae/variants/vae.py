@@ -72,7 +72,12 @@ class VAE(BaseAutoencoder):
         """See `BaseAutoencoder.build_parts`."""
         super().build_parts(input_shape)
         if not self.prior.built:
-            self.prior.build((None, *self.encoder.event_shape))
+            self.prior.build((None, *self.encoder.event_shape), input_shape)
+
+    def adapt(self, x: Any) -> None:
+        """See `BaseAutoencoder.adapt`; here for priors made of examples."""
+        x = self.check_inputs(getattr(x, "source", x))
+        self.prior.adapt(x, self.next_seed)
 
     def draw(self, posterior: tfd.Distribution) -> tf.Tensor:
         """See `BaseAutoencoder.draw`."""

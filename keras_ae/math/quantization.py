@@ -1,0 +1,107 @@
+"""Vector quantization: codes from a finite table."""
+
+import tensorflow as tf
+
+
+def nearest_code(z: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
+    """Number of the row of `table` that is nearest to each vector.
+
+    Formula:
+        k = argmin_k ||z - e_k||**2 = argmin_k ||e_k||**2 / 2 - <z, e_k>
+
+    Args:
+        z: Vectors, `[..., d]`.
+        table: Codes, `[K, d]`.
+
+    Returns:
+        int32 `[...]`; the first of equally near codes.
+
+    Reference: van den Oord et al., 2017. Neural Discrete Representation
+        Learning, equation 1. https://arxiv.org/abs/1711.00937
+    """
+    half_squares = tf.reduce_sum(table**2, axis=-1) / 2  # [K]
+    scores = half_squares - tf.einsum("...d,kd->...k", z, table)
+    return tf.argmin(scores, axis=-1, output_type=tf.int32)
+
+
+def straight_through(z: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
+    """The value of `code` with the gradient of `z`.
+
+    Formula:
+        z + stop_gradient(code - z)
+
+    Reference: van den Oord et al., 2017. Neural Discrete Representation
+        Learning, section 3.2. https://arxiv.org/abs/1711.00937
+    """
+    return z + tf.stop_gradient(code - z)
+
+
+def squared_distance(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """||x - y||**2 of each example: `[B, ...]` to `[B]`."""
+    return tf.reduce_sum((x - y) ** 2, axis=list(range(1, len(x.shape))))
+
+
+def ema_update(
+    table: tf.Tensor,
+    usage: tf.Tensor,
+    z: tf.Tensor,
+    indices: tf.Tensor,
+    decay: float,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Codes moved towards the running mean of the vectors assigned to them.
+
+    Counts are relative to a batch that uses all codes equally, so that
+    batches of different sizes weigh the same.
+
+    Formula:
+        n_k = K / N * count(i: k_i = k)
+        m_k = K / N * sum(z_i: k_i = k)
+        usage_k' = decay * usage_k + (1 - decay) * n_k
+        e_k' = (decay * usage_k * e_k + (1 - decay) * m_k) / usage_k'
+
+    Args:
+        table: Codes e, `[K, d]`.
+        usage: Running counts, `[K]`.
+        z: Vectors, `[N, d]`.
+        indices: The code of each, `[N]`.
+        decay: In [0, 1).
+
+    Returns:
+        The new table and usage; a code without any usage stays.
+
+    Reference: van den Oord et al., 2017. Neural Discrete Representation
+        Learning, appendix A.1. https://arxiv.org/abs/1711.00937
+    """
+    size = table.shape[0]
+    # A product with one-hot rows adds in a fixed order, on GPUs too.
+    one_hot = tf.one_hot(indices, size)  # [N, K]
+    scale = size / tf.cast(tf.shape(z)[0], tf.float32)
+    counts = scale * tf.reduce_sum(one_hot, axis=0)
+    sums = scale * tf.matmul(one_hot, z, transpose_a=True)
+    kept = decay * usage
+    usage = kept + (1 - decay) * counts
+    total = kept[:, None] * table + (1 - decay) * sums
+    means = tf.math.divide_no_nan(total, usage[:, None])
+    return tf.where(usage[:, None] > 0, means, table), usage
+
+
+def perplexity(indices: tf.Tensor, size: int) -> tf.Tensor:
+    """How many codes are in use, weighed by how often.
+
+    Formula:
+        exp(-sum_k p_k log p_k),  p_k: share of code k
+
+    Args:
+        indices: Codes, `[...]`.
+        size: Number of codes in the table.
+
+    Returns:
+        A number between 1 and `size`.
+
+    Example:
+        >>> round(float(perplexity(tf.constant([0, 1, 2, 3]), 8)), 4)
+        4.0
+    """
+    one_hot = tf.one_hot(tf.reshape(indices, [-1]), size)
+    shares = tf.reduce_mean(one_hot, axis=0)
+    return tf.exp(-tf.reduce_sum(tf.math.xlogy(shares, shares)))

@@ -1,0 +1,59 @@
+"""The hyperspherical variational autoencoder."""
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae import heads
+from keras_ae.registry import register
+from keras_ae.variants.vae import VAE
+
+tfd = tfp.distributions
+
+
+@register("hyperspherical-vae")
+class HypersphericalVAE(VAE):
+    """VAE whose codes are unit vectors, uniform on the sphere a priori.
+
+    A normal prior pulls all codes to the origin, which has no place for
+    them in more than a few dimensions; a sphere has no center. The decoder
+    looks at the direction of a code alone: `predict` decodes the mean
+    direction, whatever the length of the posterior's mean, and what lies
+    between two codes is decoded as if on the sphere. In `d` dimensions the
+    sphere has `d - 1`.
+
+    Formula:
+        q(z|x) = C(kappa) (1 + <mu(x), z>)**kappa(x),  |z| = 1
+        loss = -log p(x|z) + KL(q(z|x) || uniform)
+
+    Args:
+        prior: Defaults to `"hyperspherical_uniform"`.
+        Other arguments: see `VAE`.
+
+    Example:
+        >>> vae = HypersphericalVAE.create((8,), latent_dim=3, hidden=(16,))
+        >>> vae.prior.distribution(vae.encode).event_shape
+        TensorShape([3])
+
+    Reference: Davidson et al., 2018. Hyperspherical Variational
+        Auto-Encoders. https://arxiv.org/abs/1804.00891 (with von Mises-Fisher
+        posteriors; here as De Cao, Aziz, 2020. The Power Spherical
+        distribution. https://arxiv.org/abs/2006.04437)
+    """
+
+    posterior_head = heads.PowerSpherical
+
+    def __init__(
+        self,
+        encoder: Any,
+        decoder: Any,
+        prior: Any = "hyperspherical_uniform",
+        **kwargs: Any,
+    ):
+        super().__init__(encoder, decoder, prior, **kwargs)
+
+    def decode(self, z: Any, training: bool = False) -> tfd.Distribution:
+        """See `BaseAutoencoder.decode`."""
+        direction = tf.math.l2_normalize(tf.cast(z, tf.float32), axis=-1)
+        return super().decode(direction, training=training)
