@@ -2,7 +2,9 @@
 
 import abc
 import contextlib
+import inspect
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +22,7 @@ from keras_ae import heads
 from keras_ae import inference
 from keras_ae import networks
 from keras_ae import presets
+from keras_ae import registry
 from keras_ae import validation
 from keras_ae.config import AutoConfig
 from keras_ae.config import seeded_weights
@@ -89,6 +92,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         seed: int | None = None,
         **kwargs: Any,
     ):
+        _check_known(kwargs, self.parameters())
         super().__init__(**kwargs)
         hint = (
             "Give your own network its output distribution: "
@@ -427,6 +431,8 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             seed: Integer for initial weights and all draws.
             **options: The variant's own arguments.
         """
+        own = {*cls.parameters()} - {"encoder", "decoder"}
+        _check_known(options, {*inspect.signature(cls.create).parameters, *own})
         input_shape = validation.check_shape("input_shape", input_shape)
         latent_shape = validation.check_shape("latent_dim", latent_dim)
         with seeded_weights(seed):
@@ -523,3 +529,11 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
     def latent_specs(self) -> list[tf.TensorSpec]:
         """Signature of the decoder's input."""
         return [tf.TensorSpec((None, *self.encoder.event_shape), name="z")]
+
+
+def _check_known(given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse arguments that neither the class nor Keras knows."""
+    known = {*known, "name", "trainable", "dtype"} - {"options"}
+    for name in given:
+        if name not in known:
+            raise ValueError(registry.unknown("argument", name, known))

@@ -256,8 +256,9 @@ class FastTraining:
                     (x, y, sample_weight), split
                 )
             validation_split = 0.0
-        if isinstance(validation_data, list):
-            validation_data = tuple(validation_data)
+        if isinstance(validation_data, (list, tuple)):
+            validation_data = tuple(map(_fixed, validation_data))
+        validation_data = _fixed(validation_data)
         kwargs |= {
             "epochs": epochs,
             "verbose": verbose,
@@ -267,10 +268,18 @@ class FastTraining:
         }
         kwargs["callbacks"] = callbacks
         if not arrays:
+            if hasattr(x, "draw"):
+                raise ValueError(
+                    "Rows that are drawn anew at every epoch cannot be cut by "
+                    "`steps_per_epoch` or spread by a distribution strategy. "
+                    f"Expected a stream. Received: {type(x).__name__}. Call "
+                    "dynamic_binarization on a tf.data.Dataset."
+                )
             # Only arrays and indexed data sets are Keras' to shuffle.
             indexed = isinstance(x, keras.utils.PyDataset)
             indexed = indexed and x.num_batches is not None
             if validation.is_array(x):
+                self.check_rows(x, y)
                 kwargs["batch_size"] = batch_size
                 indexed = True
             kwargs["shuffle"] = shuffle and indexed
@@ -380,7 +389,7 @@ class FastTraining:
             steps: Batches to draw from a stream.
             callbacks: Keras callbacks, for streams.
         """
-        if self._takes_arrays(x) and steps is None and not callbacks:
+        if validation.is_array(x) and steps is None and not callbacks:
             return inference.reconstruct(self, x, batch_size)
         return super().predict(x, batch_size, verbose, steps, callbacks)
 
@@ -388,25 +397,20 @@ class FastTraining:
     def make_train_function(self, force: bool = False) -> Callable:
         """See `keras.Model.make_train_function`."""
         if self.train_function is None or force:
-            super().make_train_function(force=True)
-            self.train_function = self._route(
-                "train", self.train_function, self.train_step
-            )
+            self.train_function = self._route("train", self.train_step)
         return self.train_function
 
     @final
     def make_test_function(self, force: bool = False) -> Callable:
         """See `keras.Model.make_test_function`."""
         if self.test_function is None or force:
-            super().make_test_function(force=True)
-            self.test_function = self._route(
-                "test", self.test_function, self.test_step
-            )
+            self.test_function = self._route("test", self.test_step)
         return self.test_function
 
     def _takes_arrays(self, x: Any) -> bool:
         in_memory = validation.is_array(x) or hasattr(x, "draw")
-        return in_memory and not tf.distribute.has_strategy()
+        with self.distribute_strategy.scope():
+            return in_memory and not tf.distribute.has_strategy()
 
     def _feed(
         self, x: Any, y: Any, weight: Any, batch_size: int | None, shuffle: bool
@@ -416,9 +420,13 @@ class FastTraining:
         rows = {"x": x, "y": y, "sample_weight": weight}
         rows = {k: v for k, v in rows.items() if v is not None}
         rows = {k: _no_lists(v) for k, v in rows.items()}
+        if weight is not None:
+            validation.check_data("sample_weight", rows["sample_weight"], ())
         feed = Feed(
             rows,
-            validation.check_count("batch_size", batch_size or 32),
+            validation.check_count(
+                "batch_size", 32 if batch_size is None else batch_size
+            ),
             bool(shuffle),
         )
         x, target, _ = self.unpack(_pack(feed.first(1)))
@@ -430,12 +438,24 @@ class FastTraining:
 
     def _choose_steps(self, batches: int | None, callbacks: Any) -> None:
         if self._asked["steps_per_execution"] == "auto":
-            choice = speed.steps_per_execution(batches, callbacks)
+            with self.distribute_strategy.scope():
+                choice = speed.steps_per_execution(batches, callbacks)
             self.steps_per_execution = choice.value
             self._chosen["steps_per_execution"] = choice
 
-    def _route(self, name: str, stream: Callable, step: Callable) -> Callable:
+    def _stream(self, name: str) -> Callable:
+        """Keras' own function for streams; it fixes the number of steps in
+        an execution when it is first called."""
+        make = getattr(super(), f"make_{name}_function")
+        ours = getattr(self, f"{name}_function")
+        make(force=True)
+        theirs = getattr(self, f"{name}_function")
+        setattr(self, f"{name}_function", ours)
+        return theirs
+
+    def _route(self, name: str, step: Callable) -> Callable:
         """The function that Keras' loop calls once an execution."""
+        streams: dict[int, Callable] = {}
 
         def block(rows: dict, index: tf.Tensor, count: tf.Tensor) -> dict:
             def body(i: tf.Tensor) -> tf.Tensor:
@@ -458,7 +478,10 @@ class FastTraining:
         def function(iterator: Any) -> dict:
             feed = self._feeds.get(name)
             if feed is None:
-                return stream(iterator)
+                steps = self.steps_per_execution
+                if steps not in streams:
+                    streams[steps] = self._stream(name)
+                return streams[steps](iterator)
             execution = int(next(iterator))
             if execution == 0:
                 feed.start(self.next_seed)
@@ -488,6 +511,13 @@ def _no_lists(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, list) else value
 
 
+def _fixed(value: Any) -> Any:
+    """Rows for validation; those that change are drawn once."""
+    if hasattr(value, "draw"):
+        return value.draw(tf.constant([0, 0]))
+    return _no_lists(value)
+
+
 def _cardinality(x: Any, steps: int | None) -> int | None:
     if steps is None and isinstance(x, tf.data.Dataset):
         steps = int(x.cardinality())
@@ -498,7 +528,14 @@ def _cardinality(x: Any, steps: int | None) -> int | None:
 
 def _split(data: tuple, fraction: float) -> tuple[tuple, tuple]:
     """Rows before and after the cut, as Keras cuts: the last are kept."""
-    data = tuple(None if d is None else _no_lists(d) for d in data)
+    data = tuple(
+        d
+        if d is None
+        else keras.tree.map_structure(
+            lambda t: t if hasattr(t, "draw") else np.asarray(t), _no_lists(d)
+        )
+        for d in data
+    )
     rows = len(keras.tree.flatten(data[0])[0])
     cut = int(math.floor(rows * (1.0 - fraction)))
     if cut in (0, rows):
@@ -512,7 +549,7 @@ def _split(data: tuple, fraction: float) -> tuple[tuple, tuple]:
         return tuple(
             None
             if d is None
-            else keras.tree.map_structure(lambda t: np.asarray(t)[part], d)
+            else keras.tree.map_structure(lambda t: t[part], d)
             for d in data
         )
 

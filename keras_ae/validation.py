@@ -92,7 +92,7 @@ def check_data(name: str, value: np.ndarray, event_shape: tuple) -> None:
         ValueError: On no rows, another shape, NaN or infinite values.
     """
     value = np.asarray(value)
-    expected = f"an array of shape (N, {str(tuple(event_shape))[1:]}"
+    expected = f"an array of shape ({', '.join(map(str, ('N', *event_shape)))})"
     if value.shape[1:] != tuple(event_shape) or value.ndim == 0:
         raise ValueError(
             f"Invalid shape of `{name}`. Expected {expected}. Received: "

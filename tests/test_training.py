@@ -180,9 +180,9 @@ def test_rows_that_are_redrawn_change_every_epoch():
         rows = datasets.dynamic_binarization(x)
         history = model.fit(rows, batch_size=200, epochs=3, verbose=0)
         losses.append(history.history["loss"])
-    epochs = np.sort(np.array(seen).reshape(2, 3, -1, EVENT), axis=2)
-    assert set(epochs.ravel()) == {0, 1}
-    sums = np.array(seen).reshape(2, 3, -1).sum(-1)
+    bits = np.array(seen, int)
+    assert set(bits.ravel()) == {0, 1}
+    sums = bits.reshape(2, 3, -1).sum(-1)
     assert len(set(sums[0])) == 3  # 600 coins do not fall alike by chance
     # A fair coin 600 times: a deviation of 12.2.
     assert (abs(sums - 300) < 4 * 12.2).all()
@@ -214,8 +214,9 @@ def test_redrawn_rows_are_no_stream():
 
 
 def generator(x):
-    for start in range(0, len(x), 4):
-        yield (x[start : start + 4],)
+    while True:
+        for start in range(0, len(x), 4):
+            yield (x[start : start + 4],)
 
 
 class Batches(keras.utils.PyDataset):
@@ -245,7 +246,8 @@ KINDS = {
 def test_kinds_of_data_train_alike(kind):
     x = numbered(10)
     model, twin = make(VAE), make(VAE)
-    model.fit(KINDS[kind](x), batch_size=None, shuffle=False, verbose=0)
+    steps = 3 if kind == "generator" else None
+    model.fit(KINDS[kind](x), shuffle=False, steps_per_epoch=steps, verbose=0)
     # Rows in memory come in batches of 32 if not told, streams as they are.
     streams = ("dataset", "pairs", "generator", "pydataset")
     size = 4 if kind in streams else 32
@@ -343,10 +345,8 @@ def test_weighted_mean_over_ragged_batches():
 # Passes, traces, steps.
 
 
-@pytest.mark.parametrize(
-    ("metrics", "passes"), [(None, 1), (["mse"], 2)], ids=["none", "mse"]
-)
-def test_forward_passes(metrics, passes):
+@pytest.mark.parametrize("metrics", [None, ["mse"]])
+def test_one_forward_pass_without_metrics(metrics):
     count = []
 
     class Counting(Autoencoder):
@@ -360,7 +360,6 @@ def test_forward_passes(metrics, passes):
     assert count.count(True) == 3
     # Once more where metrics compare predictions, and to make the metrics.
     assert count.count(False) == (3 + 1 if metrics else 0)
-    assert passes == (2 if count.count(False) else 1)
 
 
 @pytest.mark.parametrize("rows", [8, 11])
