@@ -45,8 +45,8 @@ setup(
         # Brings the digits; the first release that runs on NumPy 2.
         "scikit-learn>=1.5",
         "scipy>=1.13",
-        # Draws the pictures; likewise.
-        "matplotlib>=3.9",
+        # Draws the pictures; the first release with Petroff's ten colors.
+        "matplotlib>=3.10",
     ],
     extras_require={
         "test": ["pytest>=8", "pandas>=2.1", "ruff>=0.9"],
