@@ -117,7 +117,7 @@ class Cosine(BaseRamp):
 class Sigmoid(BaseRamp):
     """A logistic curve from `start` to `end`, steepest half way.
 
-    The curve is stretched a little so that it begins and ends exactly.
+    The curve is stretched a little so that it reaches both ends.
 
     Formula:
         s(t) = sigmoid(12 * (t - 1/2)),  t = step / steps
@@ -136,7 +136,8 @@ class Sigmoid(BaseRamp):
 
     def progress(self, time: tf.Tensor) -> tf.Tensor:
         """See `BaseRamp.progress`; sigmoid(x) = (1 + tanh(x / 2)) / 2."""
-        return (1.0 + tf.tanh(6.0 * time - 3.0) / math.tanh(3.0)) / 2
+        done = (1.0 + tf.tanh(6.0 * time - 3.0) / math.tanh(3.0)) / 2
+        return tf.clip_by_value(done, 0.0, 1.0)  # rounding at the ends
 
 
 @keras.saving.register_keras_serializable(registry.PACKAGE)

@@ -148,6 +148,12 @@ class ConditionalVAE(VAE):
         """See `BaseAutoencoder.input_shape_of`."""
         return (None, *event_shape), (None, *self.condition.shape)
 
+    @classmethod
+    def contract_case(cls) -> tuple[dict[str, Any], Any]:
+        """See `BaseAutoencoder.contract_case`."""
+        arguments, x = super().contract_case()
+        return arguments | {"condition": 3}, (x, np.arange(len(x)) % 3)
+
     def input_specs(self) -> list[tf.TensorSpec]:
         """See `BaseAutoencoder.input_specs`."""
         return [*super().input_specs(), self.condition.spec()]

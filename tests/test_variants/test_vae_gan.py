@@ -1,0 +1,132 @@
+"""Three players: what each minimizes, with which optimizer, to what end."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_ae
+
+X = np.random.default_rng(0).random((32, 8)).astype("float32")
+
+
+def model(**options):
+    return keras_ae.VAEGAN.create((8,), 2, hidden=(16,), seed=0, **options)
+
+
+def test_feature_is_half_the_squared_distance_of_features():
+    made = model()
+    a, b = X[:5], X[5:10]
+    kernel, bias = made.discriminator.body.get_weights()
+
+    def features(x):
+        return np.maximum(x @ kernel + bias, 0)
+
+    distance = ((features(a) - features(b)) ** 2).sum(axis=1)
+    expected = distance / 2 + 16 / 2 * np.log(2 * np.pi)
+    np.testing.assert_allclose(
+        made.feature(tf.constant(a), tf.constant(b), False), expected, rtol=1e-5
+    )
+
+
+def test_draws_have_an_axis_of_their_own():
+    made = model(samples=3)
+    terms = made.decoder_terms(X, tf.constant(X), training=False)
+    assert terms["feature"].shape == (3, 32)
+    assert terms["adversarial"].shape == (3, 32)
+
+
+@pytest.mark.parametrize("player", ["encoder", "decoder", "discriminator"])
+def test_each_player_moves_its_own_part_alone(player):
+    made = model()
+    rates = {p: 0.0 for p in ("encoder", "decoder", "discriminator")}
+    rates[player] = 0.1
+    made.compile(
+        keras.optimizers.SGD(rates["encoder"]),
+        decoder_optimizer=keras.optimizers.SGD(rates["decoder"]),
+        discriminator_optimizer=keras.optimizers.SGD(rates["discriminator"]),
+        jit_compile=False,
+    )
+    before = {p: getattr(made, p).get_weights() for p in rates}
+    made.fit(X, verbose=0)
+    for part, weights in before.items():
+        after = getattr(made, part).get_weights()
+        moved = [
+            not np.array_equal(a, b)
+            for a, b in zip(weights, after, strict=True)
+        ]
+        assert all(moved) if part == player else not any(moved)
+
+
+def test_players_minimize_what_the_paper_says():
+    # Algorithm 1 of Larsen et al., with their gamma = 1 / strength.
+    made = model(strength=3.0)
+    made.compile(jit_compile=False)
+    names = [
+        set(p.objective(X, tf.constant(X), training=True))
+        for p in made.players()
+    ]
+    weights = {
+        n: float(made.loss_weights(made.step).get(n, 1.0)) for n in made.terms
+    }
+    minimized = [{n: weights[n] for n in s if weights[n]} for s in names]
+    assert minimized == [
+        {"feature": 1.0, "kl": 1.0},
+        {"feature": 1.0, "adversarial": 3.0},
+        {"discriminator": 1.0},
+    ]
+
+
+def test_loss_is_the_weighted_sum_with_shared_terms_once():
+    made = model(strength=3.0)
+    made.compile(jit_compile=False)
+    logs = made.fit(X, batch_size=8, epochs=2, verbose=0).history
+    logs = {name: np.array(values) for name, values in logs.items()}
+    expected = (
+        logs["feature"]
+        + logs["kl"]
+        + 3.0 * logs["adversarial"]
+        + logs["discriminator"]
+    )
+    np.testing.assert_allclose(logs["loss"], expected, rtol=1e-5)
+    assert set(logs) == {"loss", *made.terms}
+
+
+def test_optimizers_and_their_states_survive_saving(tmp_path):
+    made = model()
+    made.compile(
+        "rmsprop",
+        decoder_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5),
+        discriminator_optimizer="adam",
+        jit_compile=False,
+        steps_per_execution=2,
+    )
+    made.fit(X, batch_size=8, verbose=0)
+    made.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert isinstance(loaded.optimizer, keras.optimizers.RMSprop)
+    assert isinstance(loaded.discriminator_optimizer, keras.optimizers.Adam)
+    assert loaded.decoder_optimizer.beta_1 == 0.5
+    assert int(loaded.decoder_optimizer.iterations) == 4
+    assert loaded.get_compile_config() == made.get_compile_config()
+    again = [m.fit(X, batch_size=8, verbose=0).history for m in (made, loaded)]
+    assert again[0] == again[1]
+
+
+def test_optimizers_not_given_are_like_the_first():
+    made = model()
+    made.compile(keras.optimizers.SGD(0.25, momentum=0.5))
+    for optimizer in (made.decoder_optimizer, made.discriminator_optimizer):
+        assert isinstance(optimizer, keras.optimizers.SGD)
+        assert optimizer is not made.optimizer
+        assert float(optimizer.learning_rate) == 0.25
+        assert optimizer.momentum == 0.5
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match="`strength`"):
+        model(strength=-1.0)
+    with pytest.raises(TypeError, match="`discriminator`"):
+        model(discriminator=keras.layers.Dense(1))
+    with pytest.raises(ValueError, match="own loss"):
+        model().compile("adam", "mse")
