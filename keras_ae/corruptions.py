@@ -117,17 +117,11 @@ _CORRUPTIONS = {
 }
 
 
-def get(identifier: str | BaseCorruption) -> BaseCorruption:
-    """A corruption from its name, or the corruption itself.
+def get(identifier: str | dict | BaseCorruption) -> BaseCorruption:
+    """A corruption by name, by `{name: arguments}`, or itself.
 
     Raises:
         ValueError: If the name is unknown.
-        TypeError: If it is neither a name nor a corruption.
+        TypeError: If it is none of the three.
     """
-    if isinstance(identifier, str):
-        if identifier not in _CORRUPTIONS:
-            raise ValueError(
-                registry.unknown("corruption", identifier, _CORRUPTIONS)
-            )
-        return _CORRUPTIONS[identifier]()
-    return validation.check_type("corruption", identifier, BaseCorruption)
+    return registry.part("corruption", identifier, _CORRUPTIONS, BaseCorruption)

@@ -32,7 +32,7 @@ class BasePrior(AutoConfig, keras.Layer, abc.ABC):
         self.event_shape = tuple(code_shape[1:])
         self.built = True
 
-    def adapt(self, x: np.ndarray, next_seed: Callable) -> None:
+    def adapt(self, x: Any, next_seed: Callable) -> None:
         """Initialize from examples what can be; see `VAE.adapt`."""
         del x, next_seed  # by default nothing can be
 
@@ -191,8 +191,10 @@ class VampPrior(BasePrior):
             return values
         return tf.clip_by_value(values, *self.limits)
 
-    def adapt(self, x: np.ndarray, next_seed: Callable) -> None:
+    def adapt(self, x: Any, next_seed: Callable) -> None:
         """Start from examples, drawn without replacement."""
+        x = np.asarray(getattr(x, "source", x), np.float32)
+        validation.check_data("x", x, self.pseudo_inputs.shape[1:])
         if len(x) < self.components:
             raise ValueError(
                 "There are too few examples to start from. Expected at least "
@@ -201,7 +203,7 @@ class VampPrior(BasePrior):
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(x)), next_seed()
         )
-        rows = np.asarray(x)[order[: self.components].numpy()]
+        rows = x[order[: self.components].numpy()]
         self.pseudo_inputs.assign(self.clip(rows))
 
     def distribution(

@@ -11,6 +11,9 @@
   "seed": 0
 }
 ```
+
+A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
+a name with arguments, `{"vamp": {"components": 500}}`.
 """
 
 import json
@@ -95,6 +98,7 @@ def train(
     batch_size, epochs = settings["batch_size"], settings["epochs"]
     examples = _examples(x)
     model = create(recipe, examples.shape[1:])
+    model.adapt(x)
     steps = epochs * -(-len(examples) // batch_size)
     model.compile(optimizer(settings, steps))
     callbacks = [

@@ -136,17 +136,11 @@ class TopK(BaseSparsity):
 _SPARSITIES = {"l1": L1, "kl_to_rho": KLToRho, "top_k": TopK}
 
 
-def get(identifier: str | BaseSparsity) -> BaseSparsity:
-    """A sparsity from its name, or the sparsity itself.
+def get(identifier: str | dict | BaseSparsity) -> BaseSparsity:
+    """A sparsity by name, by `{name: arguments}`, or itself.
 
     Raises:
         ValueError: If the name is unknown.
-        TypeError: If it is neither a name nor a sparsity.
+        TypeError: If it is none of the three.
     """
-    if isinstance(identifier, str):
-        if identifier not in _SPARSITIES:
-            raise ValueError(
-                registry.unknown("sparsity", identifier, _SPARSITIES)
-            )
-        return _SPARSITIES[identifier]()
-    return validation.check_type("sparsity", identifier, BaseSparsity)
+    return registry.part("sparsity", identifier, _SPARSITIES, BaseSparsity)

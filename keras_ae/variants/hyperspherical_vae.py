@@ -20,8 +20,9 @@ class HypersphericalVAE(VAE):
     them in more than a few dimensions; a sphere has no center. The decoder
     looks at the direction of a code alone: `predict` decodes the mean
     direction, whatever the length of the posterior's mean, and what lies
-    between two codes is decoded as if on the sphere. In `d` dimensions the
-    sphere has `d - 1`.
+    between two codes is decoded as if on the sphere. Opposite its mean
+    direction a posterior has density 0: `log_likelihood` needs many samples
+    for a model whose reconstructions hardly depend on the code.
 
     Formula:
         q(z|x) = C(kappa) (1 + <mu(x), z>)**kappa(x),  |z| = 1

@@ -76,7 +76,6 @@ class VAE(BaseAutoencoder):
 
     def adapt(self, x: Any) -> None:
         """See `BaseAutoencoder.adapt`; here for priors made of examples."""
-        x = self.check_inputs(getattr(x, "source", x))
         self.prior.adapt(x, self.next_seed)
 
     def draw(self, posterior: tfd.Distribution) -> tf.Tensor:
