@@ -100,12 +100,12 @@ def test_tangent_space_finds_the_tangent_planes_of_a_curved_surface():
     model = _trained(
         "denoising",
         x,
-        epochs=150,
+        epochs=300,
+        learning_rate=1e-2,
         latent_dim=2,
         hidden=(64, 64),
         activation="tanh",
         corruption=GaussianNoise(0.2),
-        corruptions=2,
     )
     found = evaluation.tangent_space(model, test, 2).directions
     angles = [
