@@ -75,7 +75,7 @@ def add_flags(parser: argparse.ArgumentParser, target: str) -> None:
         )
     cls = registry.get(target)
     group = parser.add_argument_group(f"model: {tables.summary(cls)}")
-    for flag, parameter, text in _flags(cls):
+    for name, parameter, text in _arguments(cls):
         required = parameter.default is parameter.empty
         default = None if required else parameter.default
         settings: dict[str, Any] = {"required": required}
@@ -85,16 +85,16 @@ def add_flags(parser: argparse.ArgumentParser, target: str) -> None:
             kind = "value" if default is None else type(default).__name__
             settings |= {"type": _value, "metavar": kind.upper()}
         group.add_argument(
-            f"--{flag}",
-            dest=f"model_{flag}",
+            "--" + name.replace("_", "-"),
+            dest=f"model_{name}",
             default=argparse.SUPPRESS,
             help=text.replace("%", "%%"),
             **settings,
         )
 
 
-def _flags(cls: type) -> list[tuple[str, inspect.Parameter, str]]:
-    """Flag, parameter and help of what `create` takes and of the variant's
+def _arguments(cls: type) -> list[tuple[str, inspect.Parameter, str]]:
+    """Name, parameter and help of what `create` takes and of the variant's
     own arguments, parts aside."""
     found: dict[str, inspect.Parameter] = {}
     texts: dict[str, str] = {}
@@ -117,7 +117,7 @@ def _flags(cls: type) -> list[tuple[str, inspect.Parameter, str]]:
     }
     variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     return [
-        (name.replace("_", "-"), parameter, texts.get(name, ""))
+        (name, parameter, texts.get(name, ""))
         for name, parameter in found.items()
         if name != "input_shape" and parameter.kind not in variable
     ]
@@ -150,7 +150,7 @@ def _recipe(arguments: argparse.Namespace) -> dict[str, Any]:
     """The flags of `train VARIANT` as a recipe."""
     given = vars(arguments)
     model = {
-        name.removeprefix("model_").replace("-", "_"): value
+        name.removeprefix("model_"): value
         for name, value in given.items()
         if name.startswith("model_")
     }
@@ -214,6 +214,7 @@ def run_sample(arguments: argparse.Namespace) -> None:
 def run_export(arguments: argparse.Namespace) -> None:
     """Write a SavedModel and name its signatures."""
     model = presets.load(arguments.preset)
+    Path(arguments.path).mkdir(parents=True, exist_ok=True)
     model.export(arguments.path)
     names = ", ".join(model.export_endpoints())
     print(f"Wrote {arguments.path} with the signatures {names}.")
