@@ -74,9 +74,7 @@ def medians(seconds: dict[str, list[float]]) -> dict[str, float]:
     return {name: statistics.median(s) for name, s in seconds.items()}
 
 
-def ratio(
-    seconds: dict[str, list[float]], name: str, reference: str
-) -> float:
+def ratio(seconds: dict[str, list[float]], name: str, reference: str) -> float:
     """How many times as fast `name` is as `reference`: median over rounds of
     the ratio within a round, which cancels what slows both."""
     return statistics.median(
@@ -99,3 +97,27 @@ def table(head: list[str], rows: list[list]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, r)) + " |" for r in lines)
+
+
+def peak_megabytes(run: Callable[[], None]) -> float | None:
+    """Most memory that `run` held at once beyond what was held before.
+
+    Linux only (the kernel's mark of the highest resident size, reset before);
+    None elsewhere.
+    """
+    status, refs = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if not refs.exists():
+        return None
+    run()
+    refs.write_text("5")
+    before = _status(status, "VmRSS")
+    run()
+    return max(0.0, _status(status, "VmHWM") - before)
+
+
+def _status(path: Path, key: str) -> float:
+    """A figure of the process in megabytes."""
+    for line in path.read_text().splitlines():
+        if line.startswith(key):
+            return int(line.split()[1]) / 1024
+    raise ValueError(f"{path} has no line {key!r}.")
