@@ -137,8 +137,8 @@ def publish(
     _, (x, _) = data(recipe)
     if weights.is_file():
         model = create(recipe, _examples(x).shape[1:])
-        model.compile(optimizer(recipe["training"], 1))
         model.load_weights(weights)
+        model.compile()
     else:
         model = train(recipe, runs, verbose)
     about = {
@@ -197,7 +197,11 @@ def _examples(x: Any) -> Any:
 
 
 def optimizer(settings: dict[str, Any], steps: int) -> Any:
-    """Adam with a short linear warm-up and cosine decay to zero."""
+    """Adam with a short linear warm-up and cosine decay to zero.
+
+    `settings` are those of the training: `learning_rate` and, if it is not to
+    be Keras' own, `beta_1`.
+    """
     rate = settings["learning_rate"]
     warmup = min(1000, steps // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -206,7 +210,7 @@ def optimizer(settings: dict[str, Any], steps: int) -> Any:
         warmup_target=rate if warmup else None,
         warmup_steps=warmup,
     )
-    return keras.optimizers.Adam(schedule)
+    return keras.optimizers.Adam(schedule, beta_1=settings.get("beta_1", 0.9))
 
 
 def measure(
@@ -259,8 +263,16 @@ def agree(recorded: dict[str, Any], found: dict[str, Any]) -> bool:
 
 
 def _terms(model: Any, x: np.ndarray, verbose: int) -> dict[str, Any]:
+    """Without XLA, which would make other draws from the same seeds."""
     del verbose
-    terms = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
+    kept = model.jit_compile
+    model.jit_compile = False
+    model.test_function = None
+    try:
+        terms = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
+    finally:
+        model.jit_compile = kept
+        model.test_function = None
     return {
         name: {
             "value": round(value, 4),
