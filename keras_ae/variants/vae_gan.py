@@ -158,6 +158,7 @@ class VAEGAN(BaseAdversarial):
         lead = tf.shape(value)[: -len(self.decoder.event_shape)]
         rows = tf.reshape(value, [-1, *self.decoder.event_shape])
         seen = self.discriminator.body(rows, training=training)
+        seen = tf.cast(seen, tf.float32)  # densities in single precision
         length = math.prod(seen.shape[1:])
         return tf.reshape(seen, tf.concat([lead, [length]], axis=0))
 
