@@ -54,12 +54,14 @@ def test_noise_is_independent_between_values(corruption):
     assert probably(both, len(x), hit[:, 0].mean() * hit[:, 1].mean())
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("corruption", ALL, ids=repr)
-def test_the_seed_decides(corruption):
+def test_the_seed_decides(corruption, jit_compile):
+    corrupt = tf.function(corruption.corrupt, jit_compile=jit_compile)
     x = tf.ones([50, 3])
-    one = corruption.corrupt(x, SEED)
-    np.testing.assert_array_equal(one, corruption.corrupt(x, SEED))
-    assert np.any(one != corruption.corrupt(x, SEED + 1))
+    one = corrupt(x, SEED)
+    np.testing.assert_array_equal(one, corrupt(x, SEED))
+    assert np.any(one != corrupt(x, SEED + 1))
 
 
 @pytest.mark.parametrize("rate, expected", [(0.0, 1.0), (1.0, 0.0)])

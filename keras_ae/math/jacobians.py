@@ -9,7 +9,8 @@ from collections.abc import Callable
 from collections.abc import Sequence
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+
+from keras_ae.math import draws
 
 
 def frobenius_exact(
@@ -61,15 +62,12 @@ def frobenius_hutchinson(
         influence matrix. Hoffman, Roberts, Yaida, 2019. Robust Learning with
         Jacobian Regularization. https://arxiv.org/abs/1908.02729
     """
-    return tf.reduce_mean(
-        _projected(
-            fn,
-            x,
-            probes,
-            lambda y: tfp.random.rademacher(tf.shape(y), y.dtype, seed=seed),
-        ),
-        axis=0,
-    )
+
+    def signs(y: tf.Tensor) -> tf.Tensor:
+        heads = draws.uniform(tf.shape(y), seed) < 0.5
+        return 2 * tf.cast(heads, y.dtype) - 1
+
+    return tf.reduce_mean(_projected(fn, x, probes, signs), axis=0)
 
 
 def frobenius_dense(
