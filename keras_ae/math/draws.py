@@ -2,7 +2,8 @@
 
 Left to choose one ("auto_select"), XLA on a CPU takes a generator that needs
 about 450 ns for a number; Philox needs 5. Drawing the codes was then most of a
-training step. Philox gives the same numbers in eager mode, graph and XLA.
+training step. Eager mode and graphs give the same numbers for a seed; XLA
+counts in another order and gives others, also the same each time.
 """
 
 from typing import Any
