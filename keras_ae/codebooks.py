@@ -17,15 +17,15 @@ class BaseCodebook(AutoConfig, keras.Layer, abc.ABC):
     """A table of `size` vectors, and which of them are in use.
 
     Usage is a running count of assignments, 1 for a code that is used as
-    often as all others. A code below `restart` is dead: it is replaced by an
-    encoder output of the batch, drawn at random. Before training no code is
-    in use, so the table starts from the first batch.
+    often as all others. A code below `restart` is dead: at each batch it is
+    replaced by an encoder output, drawn at random, until one is in use.
+    Before training no code is, so the table starts from the first batch.
 
     Args:
         size: Number of codes. Defaults to 512.
         decay: Factor of the running counts, in [0, 1). Defaults to 0.99.
         restart: Usage below which a code is dead; 0 for no restarts.
-            Defaults to 0.01.
+            Defaults to 0.1.
     """
 
     #: Weight of the codebook term: whether the table learns by gradient.
@@ -36,7 +36,7 @@ class BaseCodebook(AutoConfig, keras.Layer, abc.ABC):
         size: int = 512,
         *,
         decay: float = 0.99,
-        restart: float = 0.01,
+        restart: float = 0.1,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -102,7 +102,7 @@ class BaseCodebook(AutoConfig, keras.Layer, abc.ABC):
         self.table.assign(
             tf.where(dead[:, None], tf.gather(rows, drawn), table)
         )
-        self.usage.assign(tf.where(dead, 1.0, usage))
+        self.usage.assign(usage)
 
     @abc.abstractmethod
     def learned(self, table: tf.Tensor, averaged: tf.Tensor) -> tf.Tensor:
