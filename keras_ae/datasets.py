@@ -89,8 +89,7 @@ def dynamic_binarization(x: Any, seed: int = 0) -> Any:
 
     Example:
         >>> rows = dynamic_binarization(np.full([4, 2], 0.5))
-        >>> a, b = rows.draw(tf.constant([0, 0])), rows.draw(tf.constant([0, 1]))
-        >>> sorted(set(np.ravel(a)))
+        >>> sorted(set(np.ravel(rows.draw(tf.constant([0, 0])))))
         [np.uint8(0), np.uint8(1)]
     """
     if not isinstance(x, tf.data.Dataset):
@@ -136,6 +135,11 @@ def _bits(x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 def _grey_levels(x: Any) -> np.ndarray:
     x = np.asarray(x, np.float32)
+    if x.size == 0:
+        raise ValueError(
+            "There is nothing to binarize. Expected at least one image. "
+            f"Received: shape {x.shape}"
+        )
     low, high = float(x.min()), float(x.max())
     if not (0 <= low and high <= 1):
         raise ValueError(

@@ -163,6 +163,22 @@ class FastTraining:
             self.build_optimizers()
 
     @final
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any
+    ) -> None:
+        """As `keras.Model.load_weights`; a compiled model goes on with the
+        optimizer's state in the file, if there is one.
+
+        Args:
+            filepath: A `.weights.h5` or `.keras` file.
+            skip_mismatch: Whether to leave out layers that do not fit.
+            **kwargs: See `keras.Model.load_weights`.
+        """
+        if self.compiled and self.built:
+            self.build_optimizers()
+        super().load_weights(filepath, skip_mismatch, **kwargs)
+
+    @final
     def build_optimizers(self) -> None:
         """Make the optimizers' variables, each on all it will update."""
         owned: dict[int, list] = {}
