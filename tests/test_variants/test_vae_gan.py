@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_ae
+from keras_ae import datasets
 
 X = np.random.default_rng(0).random((32, 8)).astype("float32")
 
@@ -130,3 +131,51 @@ def test_bad_arguments_are_refused():
         model(discriminator=keras.layers.Dense(1))
     with pytest.raises(ValueError, match="own loss"):
         model().compile("adam", "mse")
+
+
+def sharpness(x):
+    """Mean length of the gradient between neighbouring pixels."""
+    down, right = np.diff(x, axis=1)[:, :, :-1], np.diff(x, axis=2)[:, :-1]
+    return np.hypot(down, right).mean()
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A VAE and a VAE-GAN of the same size on digits, and its history."""
+    (x, _), (x_test, _) = datasets.load("digits")
+    models = []
+    for cls in (keras_ae.VAE, keras_ae.VAEGAN):
+        made = cls.create((8, 8, 1), 8, hidden=(128,), seed=0)
+        made.compile(keras.optimizers.Adam(1e-3, beta_1=0.5))
+        history = made.fit(x, batch_size=64, epochs=80, verbose=0)
+        models.append(made)
+    return *models, history.history, x_test
+
+
+def test_discriminator_leads_and_is_caught_up(trained):
+    _, _, history, _ = trained
+    accuracy = np.array(history["accuracy"])
+    # It soon tells decoded digits from real ones (0.5 is a guess); then the
+    # decoder learns to pass.
+    peak = accuracy.argmax()
+    assert accuracy[peak] > 0.9
+    assert peak < 20
+    assert abs(accuracy[-5:].mean() - 0.5) < 0.3
+
+
+def test_samples_are_as_sharp_as_real_digits(trained):
+    vae, gan, _, real = trained
+    blur, sharp = (
+        abs(sharpness(m.sample(500, seed=0)) - sharpness(real))
+        for m in (vae, gan)
+    )
+    assert sharp < blur / 2
+
+
+def test_reconstructions_are_of_the_example(trained):
+    _, gan, _, x = trained
+    distance = ((gan.predict(x)[:, None] - x[None]) ** 2).sum(axis=(2, 3, 4))
+    # Nearer to its own example than to half of the others: the median rank
+    # of the own one would be a half without any code.
+    own = np.diag(distance)[:, None]
+    assert np.median((distance < own).mean(axis=1)) < 0.02
