@@ -21,26 +21,18 @@ from keras_ae import networks as networks  # noqa: E402
 from keras_ae import priors as priors  # noqa: E402
 from keras_ae import schedules as schedules  # noqa: E402
 from keras_ae import sparsity as sparsity  # noqa: E402
-from keras_ae.adversarial import (  # noqa: E402
-    BaseAdversarial as BaseAdversarial,
-)
+from keras_ae.adversarial import BaseAdversarial as BaseAdversarial  # noqa: E402
 from keras_ae.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
-from keras_ae.networks import (  # noqa: E402
-    DistributionNetwork as DistributionNetwork,
-)
+from keras_ae.networks import DistributionNetwork as DistributionNetwork  # noqa: E402
 from keras_ae.presets import list_presets as list_presets  # noqa: E402
 from keras_ae.presets import load as load  # noqa: E402
 from keras_ae.registry import create as create  # noqa: E402
 from keras_ae.registry import get as get  # noqa: E402
 from keras_ae.registry import register as register  # noqa: E402
 from keras_ae.registry import variants as variants  # noqa: E402
-from keras_ae.variants.autoencoder import (  # noqa: E402
-    Autoencoder as Autoencoder,
-)
+from keras_ae.variants.autoencoder import Autoencoder as Autoencoder  # noqa: E402
 from keras_ae.variants.beta_vae import BetaVAE as BetaVAE  # noqa: E402
-from keras_ae.variants.conditional_vae import (  # noqa: E402
-    ConditionalVAE as ConditionalVAE,
-)
+from keras_ae.variants.conditional_vae import ConditionalVAE as ConditionalVAE  # noqa: E402
 from keras_ae.variants.contractive import (  # noqa: E402
     ContractiveAutoencoder as ContractiveAutoencoder,
 )
@@ -51,9 +43,7 @@ from keras_ae.variants.hyperspherical_vae import (  # noqa: E402
     HypersphericalVAE as HypersphericalVAE,
 )
 from keras_ae.variants.iwae import IWAE as IWAE  # noqa: E402
-from keras_ae.variants.sparse import (  # noqa: E402
-    SparseAutoencoder as SparseAutoencoder,
-)
+from keras_ae.variants.sparse import SparseAutoencoder as SparseAutoencoder  # noqa: E402
 from keras_ae.variants.vae import VAE as VAE  # noqa: E402
 from keras_ae.variants.vae_gan import VAEGAN as VAEGAN  # noqa: E402
 from keras_ae.variants.vqvae import VQVAE as VQVAE  # noqa: E402

@@ -64,6 +64,7 @@ def log_likelihood(
                 model, rows, numbers, samples, seed
             ),
             jit_compile=speed.jit_compile(model).value,
+            autograph=False,
         )
     function = model.compiled_functions[key]
     bar = keras.utils.Progbar(size, verbose=verbose)

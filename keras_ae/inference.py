@@ -36,12 +36,12 @@ def batched(
     size = len(keras.tree.flatten(rows)[0])
     batch = min(batch_size or BATCH_SIZE, 1 << max(size - 1, 0).bit_length())
     compiled = model.compiled_functions.setdefault(
-        name, tf.function(function, reduce_retracing=True)
+        name, tf.function(function, reduce_retracing=True, autograph=False)
     )
     results = []
     for start in range(0, size, batch):
         part = keras.tree.map_structure(
-            lambda a: pad(a[start : start + batch], batch), rows
+            lambda a, s=start: pad(a[s : s + batch], batch), rows
         )
         results.append(
             keras.tree.map_structure(lambda t: t.numpy(), compiled(part))
