@@ -424,6 +424,11 @@ class FastTraining:
         return self.test_function
 
     def _takes_arrays(self, x: Any) -> bool:
+        if x is None:
+            raise ValueError(
+                "`x` is missing. Expected rows in memory or a stream. "
+                "Received: x=None"
+            )
         in_memory = validation.is_array(x) or hasattr(x, "draw")
         with self.distribute_strategy.scope():
             return in_memory and not tf.distribute.has_strategy()

@@ -188,6 +188,14 @@ def test_split_that_leaves_nothing(fraction):
         make().fit(X, validation_split=fraction, verbose=0)
 
 
+def test_data_must_be_given():
+    model = keras_ae.Autoencoder.create((8,), 2, hidden=(16,))
+    model.compile()
+    for run in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match="missing.*Expected.*Received"):
+            run(None)
+
+
 def test_training_needs_compiling():
     with refused("compile()"):
         VAE.create((3,), 2).fit(X, verbose=0)
