@@ -143,13 +143,13 @@ def _quiet() -> Iterator[None]:
     """Hide what TensorFlow's C++ code prints while it starts.
 
     Some of it ignores TF_CPP_MIN_LOG_LEVEL, so the file descriptor itself
-    goes elsewhere. On an error all of it is shown; with the variable set,
+    goes elsewhere. On an error all of it is shown; with the variable at 0,
     nothing is hidden.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if level == "0" or "tensorflow" in sys.modules:
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as hidden:

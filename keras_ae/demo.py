@@ -52,7 +52,14 @@ def run(out: str | Path) -> dict[str, float]:
         f"{explained:.0%} of the variance",
     )
 
-    model = registry.create("vae", x.shape[1:], 8, hidden=(128,), seed=0)
+    model = registry.create(
+        "vae",
+        x.shape[1:],
+        latent_dim=8,
+        hidden=(128,),
+        likelihood={"gaussian": {"scale": 0.2}},
+        seed=0,
+    )
     model.compile("adam")
     before, after, seconds = _train(model, x, x_test)
     _line(
