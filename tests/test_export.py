@@ -30,19 +30,23 @@ np.savez(sys.argv[3], other=sorted(other), **answers)
 """
 
 
+@pytest.fixture(scope="module", params=["vae_digits", "vae_mnist"])
+def model(request):
+    return keras_ae.load(request.param)
+
+
 @pytest.fixture(scope="module")
-def given():
+def given(model):
     rng = np.random.default_rng(0)
+    shapes = (
+        (256, *model.decoder.event_shape),
+        (256, *model.encoder.event_shape),
+    )
     return {
-        "x": keras_ae.datasets.load("digits")[0][0][:256],
-        "z": rng.standard_normal((256, 8)).astype(np.float32),
+        "x": rng.random(shapes[0], np.float32),
+        "z": rng.standard_normal(shapes[1]).astype(np.float32),
         "seed": rng.integers(-(2**31), 2**31, 256).astype(np.int32),
     }
-
-
-@pytest.fixture(scope="module")
-def model():
-    return keras_ae.load("vae_digits")
 
 
 @pytest.fixture(scope="module")
