@@ -127,6 +127,25 @@ class RedrawnRows:
         return self.function(tf.convert_to_tensor(self.source), seed)
 
 
+def redrawn(rows: Any) -> bool:
+    """Whether a structure of rows holds some that are drawn anew."""
+    return any(hasattr(leaf, "draw") for leaf in keras.tree.flatten(rows))
+
+
+def drawn(rows: Any, seed: Any) -> Any:
+    """The structure with the rows of one epoch, from an int32 `[2]` seed."""
+    return keras.tree.map_structure(
+        lambda leaf: leaf.draw(seed) if hasattr(leaf, "draw") else leaf, rows
+    )
+
+
+def sources(rows: Any) -> Any:
+    """The structure with what the rows are drawn from."""
+    return keras.tree.map_structure(
+        lambda leaf: getattr(leaf, "source", leaf), rows
+    )
+
+
 @tf.function(reduce_retracing=True)
 def _bits(x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     uniform = tf.random.stateless_uniform(tf.shape(x), seed)

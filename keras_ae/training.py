@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ae import datasets
 from keras_ae import inference
 from keras_ae import speed
 from keras_ae import validation
@@ -30,9 +31,8 @@ class Feed:
     """
 
     def __init__(self, rows: dict, batch_size: int, shuffle: bool):
-        self.redrawn = rows["x"] if hasattr(rows["x"], "draw") else None
-        if self.redrawn is not None:
-            rows = rows | {"x": self.redrawn.draw(tf.constant([0, 0]))}
+        self.x = rows["x"]
+        rows = rows | {"x": datasets.drawn(self.x, tf.constant([0, 0]))}
         self.rows = keras.tree.map_structure(as_rows, rows)
         sizes = {len(leaf) for leaf in keras.tree.flatten(self.rows)}
         if len(sizes) != 1:
@@ -52,8 +52,10 @@ class Feed:
     def start(self, seed: Callable[[], tf.Tensor]) -> None:
         """Begin a pass: draw its order, and its rows where they change,
         from the model's seeds."""
-        if self.redrawn is not None:
-            self.rows["x"] = self.redrawn.draw(seed())
+        if datasets.redrawn(self.x):
+            self.rows["x"] = keras.tree.map_structure(
+                as_rows, datasets.drawn(self.x, seed())
+            )
         order = tf.range(self.size)
         if self.shuffle:
             order = tf.random.experimental.stateless_shuffle(order, seed())
@@ -284,7 +286,7 @@ class FastTraining:
         }
         kwargs["callbacks"] = callbacks
         if not arrays:
-            if hasattr(x, "draw"):
+            if datasets.redrawn(x):
                 raise ValueError(
                     "Rows that are drawn anew at every epoch cannot be cut by "
                     "`steps_per_epoch` or spread by a distribution strategy. "
@@ -429,7 +431,7 @@ class FastTraining:
                 "`x` is missing. Expected rows in memory or a stream. "
                 "Received: x=None"
             )
-        in_memory = validation.is_array(x) or hasattr(x, "draw")
+        in_memory = validation.is_array(datasets.sources(x))
         with self.distribute_strategy.scope():
             return in_memory and not tf.distribute.has_strategy()
 
@@ -437,7 +439,7 @@ class FastTraining:
         self, x: Any, y: Any, weight: Any, batch_size: int | None, shuffle: bool
     ) -> Feed:
         """Checked rows; the model, its optimizers and metrics built on them."""
-        self.check_rows(getattr(x, "source", x), y)
+        self.check_rows(datasets.sources(x), y)
         rows = {"x": x, "y": y, "sample_weight": weight}
         rows = {k: v for k, v in rows.items() if v is not None}
         rows = {k: _no_lists(v) for k, v in rows.items()}
@@ -534,9 +536,7 @@ def _no_lists(value: Any) -> Any:
 
 def _fixed(value: Any) -> Any:
     """Rows for validation; those that change are drawn once."""
-    if hasattr(value, "draw"):
-        return value.draw(tf.constant([0, 0]))
-    return _no_lists(value)
+    return datasets.drawn(_no_lists(value), tf.constant([0, 0]))
 
 
 def _cardinality(x: Any, steps: int | None) -> int | None:
