@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 from keras_ae import registry
 from keras_ae import validation
 from keras_ae.config import AutoConfig
+from keras_ae.math import densities
 from keras_ae.math import draws
 from keras_ae.math import spherical
 
@@ -145,7 +146,7 @@ class Bernoulli(BaseHead):
 
     def distribution(self, logits: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
-        return tfd.Bernoulli(logits=logits, dtype=tf.float32)
+        return densities.Bernoulli(logits=logits, dtype=tf.float32)
 
     def check_support(self, name: str, value: np.ndarray) -> None:
         """Values in [0, 1]."""

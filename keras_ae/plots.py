@@ -193,6 +193,38 @@ def samples(
     return ax.figure
 
 
+def overview(model: Any, x: Any, ax: Axes | None = None) -> Figure:
+    """Originals, reconstructions and, if there is a prior, two rows of
+    samples: what a model can do at a glance.
+
+    Args:
+        model: A variant for images.
+        x: Examples, `[N, ...]`, a column each; with their conditions, if the
+            model has some, which the samples share.
+        ax: Axes to draw on.
+    """
+    _check_images(model)
+    inputs = model.check_inputs(x)
+    target = np.asarray(model.default_target(inputs))
+    names, images = (
+        ["original", "reconstruction"],
+        [target, model.reconstruct(x)],
+    )
+    if hasattr(model, "sample"):
+        names += ["sample", "sample"]
+        conditions = inputs[1:] if isinstance(inputs, tuple) else ()
+        count = len(target)
+        drawn = model.sample(
+            2 * count, *(np.concatenate([c, c]) for c in conditions), seed=0
+        )
+        images += [drawn[:count], drawn[count:]]
+    ax = _axes(ax, 0.7 * len(target) + 1, 0.7 * len(images) + 0.3)
+    rows, _ = _mosaic(ax, np.stack(images))
+    ax.set_yticks(rows, names)
+    ax.set_xticks([])
+    return ax.figure
+
+
 def traversals(
     model: Any,
     x: Any,

@@ -14,18 +14,26 @@ import json
 import math
 import os
 import platform
+import shutil
+import tempfile
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae import delivery
 from keras_ae import registry
 
 FORMAT_VERSION = 1
+#: Version -> function that changes a folder's config and weights files to the
+#: next version. A renamed attribute or argument needs one.
+MIGRATIONS: dict[int, Callable[[Path], None]] = {}
 CONFIG = "config.json"
 METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
@@ -78,32 +86,48 @@ def list_presets(pattern: str = "*") -> tuple[str, ...]:
         >>> "vae_digits" in list_presets("*digits*")
         True
     """
-    found = {
-        config.parent.name
-        for folder in folders()
-        for config in folder.glob(f"*/{CONFIG}")
-    }
-    return tuple(sorted(fnmatch.filter(found, pattern)))
+    return tuple(sorted(fnmatch.filter(_known(), pattern)))
 
 
 def find(name: str | Path) -> Path:
-    """Folder of a preset, by name or path.
+    """Folder of a preset, by name or path; fetched if it is far away.
 
     Raises:
         ValueError: If there is none; the message lists the nearest names.
+        FileNotFoundError: If it cannot be fetched, see `delivery.fetch`.
     """
-    if Path(name).is_dir():
-        return Path(name)
-    for folder in folders():
-        if isinstance(name, str) and (folder / name / CONFIG).is_file():
-            return folder / name
-    message = registry.unknown("preset", str(name), list_presets())
-    raise ValueError(f"{message} A path to a preset folder works too.")
+    path = _locate(name)
+    if path.is_dir():
+        return path
+    return delivery.fetch(path.stem, _read_json(path))
 
 
 def metadata(name: str | Path) -> dict[str, Any]:
-    """The metadata of a preset."""
-    return _read_json(find(name) / METADATA)
+    """The metadata of a preset; nothing is fetched."""
+    path = _locate(name)
+    if path.is_dir():
+        return _read_json(path / METADATA)
+    return delivery.check(path.stem, _read_json(path))["metadata"]
+
+
+def _known() -> dict[str, Path]:
+    """Names to folders, or to the entries of presets that are fetched."""
+    found: dict[str, Path] = {}
+    for folder in folders():
+        entries = {entry.stem: entry for entry in folder.glob("*.json")}
+        whole = {c.parent.name: c.parent for c in folder.glob(f"*/{CONFIG}")}
+        found = entries | whole | found
+    return found
+
+
+def _locate(name: str | Path) -> Path:
+    if Path(name).is_dir():
+        return Path(name)
+    known = _known()
+    if name not in known:
+        message = registry.unknown("preset", str(name), known)
+        raise ValueError(f"{message} A path to a preset folder works too.")
+    return known[name]
 
 
 def load(
@@ -124,6 +148,7 @@ def load(
     Raises:
         ValueError: If the preset is unknown, incomplete, altered, of another
             class, or asks for classes or sizes that are not allowed.
+        FileNotFoundError: If it cannot be fetched.
 
     Example:
         >>> load("vae_digits").sample(2, seed=0).shape
@@ -154,6 +179,10 @@ def load(
                 f"Expected sha256 {expected}. Received: {received}. Fetch or "
                 "save the preset again."
             )
+    if version < FORMAT_VERSION:
+        with tempfile.TemporaryDirectory() as scratch:
+            now = _migrated(folder, Path(scratch))
+            return load(now, cls, load_weights=load_weights, **overrides)
     check_classes(config)
     found = _class(config)
     if cls is not None and not issubclass(found, cls):
@@ -168,6 +197,18 @@ def load(
     if load_weights:
         _load_weights(model, folder / WEIGHTS)
     return model
+
+
+def _migrated(folder: Path, scratch: Path) -> Path:
+    """A copy of a preset of an earlier format, in today's."""
+    copy = Path(shutil.copytree(folder, scratch / folder.name))
+    about = _read_json(copy / METADATA)
+    for version in range(about["format_version"], FORMAT_VERSION):
+        MIGRATIONS[version](copy)
+    about["format_version"] = FORMAT_VERSION
+    about["sha256"] = {f: sha256(copy / f) for f in (CONFIG, WEIGHTS)}
+    _write_json(copy / METADATA, about)
+    return copy
 
 
 def save(model: Any, folder: str | Path, **about: Any) -> None:
@@ -195,6 +236,7 @@ def save(model: Any, folder: str | Path, **about: Any) -> None:
     twin = _construct(config)
     twin.set_weights(model.get_weights())
     twin.save_weights(folder / WEIGHTS)
+    _compress(folder / WEIGHTS)
     summary = {
         "format_version": FORMAT_VERSION,
         "name": folder.name,
@@ -328,6 +370,26 @@ def check_size(config: dict[str, Any]) -> None:
             "The preset asks for too much memory. Expected at most "
             f"{MAX_PARAMETERS:,} parameters. Received: {count:,}"
         )
+
+
+def _compress(path: Path) -> None:
+    """Write an HDF5 file anew, its arrays compressed without loss."""
+    small = path.with_suffix(".small")
+
+    def add(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset):
+            packed = {"compression": "gzip", "shuffle": True}
+            copied = target.create_dataset(
+                name, data=node[()], **(packed if node.shape else {})
+            )
+        else:
+            copied = target.require_group(name)
+        copied.attrs.update(node.attrs)
+
+    with h5py.File(path) as source, h5py.File(small, "w") as target:
+        target.attrs.update(source.attrs)
+        source.visititems(add)
+    small.replace(path)
 
 
 def sha256(path: Path) -> str:

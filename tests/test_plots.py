@@ -293,3 +293,38 @@ def test_what_cannot_be_drawn_is_refused(vae, rgb, x):
     line = keras_ae.VAE.create(SHAPE, 1, hidden=(4,))
     with pytest.raises(ValueError, match=r"two axes.*\(1,\)"):
         plots.latent_map(line, x)
+
+
+def test_overview_draws_originals_reconstructions_and_samples(vae, x):
+    ax = _ax(plots.overview(vae, x[:3]))
+    assert _labels(ax.yaxis) == [
+        "original",
+        "reconstruction",
+        "sample",
+        "sample",
+    ]
+    drawn = vae.sample(6, seed=0)
+    for column in range(3):
+        np.testing.assert_allclose(_tile(ax, 0, column), x[column, ..., 0])
+        np.testing.assert_allclose(
+            _tile(ax, 1, column), vae.reconstruct(x[:3])[column, ..., 0]
+        )
+        for row in (0, 1):
+            np.testing.assert_allclose(
+                _tile(ax, 2 + row, column), drawn[3 * row + column, ..., 0]
+            )
+
+
+def test_overview_of_a_conditional_model_samples_the_conditions_of_x(x):
+    model = keras_ae.ConditionalVAE.create(
+        SHAPE, 2, condition=3, hidden=(8,), seed=0
+    )
+    conditions = np.array([2, 0, 1])
+    ax = _ax(plots.overview(model, (x[:3], conditions)))
+    drawn = model.sample(6, np.tile(conditions, 2), seed=0)
+    np.testing.assert_allclose(_tile(ax, 3, 1), drawn[4, ..., 0])
+
+
+def test_overview_without_a_prior_has_two_rows(x):
+    model = keras_ae.Autoencoder.create(SHAPE, 2, hidden=(8,), seed=0)
+    assert len(_labels(_ax(plots.overview(model, x[:3])).yaxis)) == 2
