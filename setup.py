@@ -56,7 +56,9 @@ setup(
     # The folder zoo/ is installed as keras_ae/zoo.
     packages=[*find_packages(include=["keras_ae*"]), "keras_ae.zoo"],
     package_dir={"keras_ae.zoo": "zoo"},
-    package_data={"keras_ae.zoo": ["presets/*/*", "recipes/*.json"]},
+    package_data={
+        "keras_ae.zoo": ["presets/*.json", "presets/*/*", "recipes/*.json"]
+    },
     # A script, not an entry point: an entry point would import the package,
     # and TensorFlow with it, before `--help` could be answered.
     scripts=["keras_ae/bin/keras-ae"],

@@ -125,6 +125,19 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     )
     added = command("verify", "recompute the recorded figures of presets")
     added.add_argument("pattern", nargs="?", default="*", help="as in `list`")
+    added = command(
+        "reproduce",
+        "recompute the table of published numbers, or one row of it",
+    )
+    added.add_argument(
+        "row", nargs="?", help="key of a row (default: all that are trained)"
+    )
+    added.add_argument(
+        "--train",
+        action="store_true",
+        help="train the recipe first, instead of taking the bundled weights",
+    )
+    added.add_argument("--runs", default="runs", help="as in `train`")
     added = command("readme", "renew the generated tables of a README")
     added.add_argument("path", nargs="?", default="README.md")
     added.add_argument(

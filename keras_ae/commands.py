@@ -11,10 +11,12 @@ import keras
 import tensorflow as tf
 
 from keras_ae import demo
+from keras_ae import measures
 from keras_ae import plots
 from keras_ae import presets
 from keras_ae import recipes
 from keras_ae import registry
+from keras_ae import reproduction
 from keras_ae import tables
 
 # Ask for devices now: what TensorFlow prints then belongs to its start.
@@ -182,17 +184,17 @@ def _publish(recipe: dict[str, Any], out: str | None, runs: str) -> None:
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     """Print figures of a preset on test data."""
-    model, x = _model_and_data(arguments)
+    model, (train, test) = _model_and_data(arguments)
     wanted: dict[str, Any] = {"terms": {}, "squared_error": {}}
     if arguments.samples:
         wanted["nll"] = {"samples": arguments.samples}
-    x = _first(x, arguments.rows)
-    _print_figures(recipes.measure(model, wanted, x, verbose=1))
+    splits = train, _first(test, arguments.rows)
+    _print_figures(measures.measure(model, wanted, splits, verbose=1))
 
 
 def run_reconstruct(arguments: argparse.Namespace) -> None:
     """Draw test images above their reconstructions."""
-    model, x = _model_and_data(arguments)
+    model, (_, (x, _)) = _model_and_data(arguments)
     _save(plots.reconstructions(model, _first(x, arguments.n)), arguments.out)
 
 
@@ -230,11 +232,29 @@ def run_verify(arguments: argparse.Namespace) -> int:
     wrong = 0
     for name in presets.list_presets(arguments.pattern):
         for figure, (recorded, found) in recipes.recompute(name).items():
-            same = recipes.agree(recorded, found)
+            same = measures.agree(recorded, found)
             wrong += not same
             verdict = "reproduced" if same else f"DIFFERS: {found['value']}"
             print(f"{name}: {figure} {recorded['value']} {verdict}")
     print(f"{wrong} figures differ.")
+    return int(wrong > 0)
+
+
+def run_reproduce(arguments: argparse.Namespace) -> int:
+    """Recompute rows of the table of published numbers; 1 if some differ."""
+    if arguments.row:
+        rows = [reproduction.find(arguments.row)]
+    else:
+        rows = reproduction.recorded_rows()
+    wrong = 0
+    for row in rows:
+        print(f"{row.key}: {row.title}, {row.preset}")
+        if arguments.train:
+            result = reproduction.retrain(row, arguments.runs)
+        else:
+            result = reproduction.recompute(row)
+            wrong += not result.reproduced
+        print(tables.plain(tables.reproduced(result)))
     return int(wrong > 0)
 
 
@@ -252,7 +272,7 @@ def run_readme(arguments: argparse.Namespace) -> int:
 
 
 def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """A preset, compiled, and the test rows of its data set or another."""
+    """A preset, compiled, and the splits of its data set or another."""
     data = presets.metadata(arguments.preset).get("data") or {}
     if arguments.data:
         data["name"] = arguments.data
@@ -263,8 +283,7 @@ def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
         )
     model = presets.load(arguments.preset)
     model.compile()
-    _, (x, _) = recipes.data({"data": data})
-    return model, x
+    return model, recipes.data({"data": data})
 
 
 def _first(x: Any, rows: int | None) -> Any:

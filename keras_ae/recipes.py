@@ -17,7 +17,6 @@ a name with arguments, `{"vamp": {"components": 500}}`.
 """
 
 import json
-import math
 import shutil
 import time
 from pathlib import Path
@@ -27,7 +26,7 @@ import keras
 import numpy as np
 
 from keras_ae import datasets
-from keras_ae import evaluation
+from keras_ae import measures
 from keras_ae import plots
 from keras_ae import presets
 from keras_ae import registry
@@ -138,7 +137,8 @@ def publish(
     work = Path(runs) / recipe["preset"]
     weights = work / presets.WEIGHTS
     _claim(work, recipe)
-    _, (x, y) = data(recipe)
+    splits = data(recipe)
+    _, (x, y) = splits
     if weights.is_file():
         model = create(recipe, _examples(x).shape[1:])
         model.load_weights(weights)
@@ -155,7 +155,7 @@ def publish(
         "description": recipe["description"],
         "data": recipe["data"],
         "recipe": recipe,
-        "metrics": measure(model, recipe["metrics"], x, verbose),
+        "metrics": measures.measure(model, recipe["metrics"], splits, verbose),
         "wall_time": WallTime(work / "seconds.txt").seconds,
     }
     presets.save(model, folder, **about)
@@ -271,31 +271,16 @@ def optimizer(settings: dict[str, Any], steps: int) -> Any:
     return keras.optimizers.Adam(schedule, beta_1=settings.get("beta_1", 0.9))
 
 
-def measure(
-    model: Any, wanted: dict[str, Any], x: np.ndarray, verbose: int = 0
-) -> dict[str, Any]:
-    """Figures of a model on test rows, each with its standard error.
-
-    Args:
-        model: A model of a registered variant.
-        wanted: Name of the figure to its settings: `"terms": {}` (those of
-            `evaluate`), `"nll": {"samples": 5000, "rows": 10000}`,
-            `"squared_error": {}` (per value, of the reconstruction).
-        x: Test rows.
-        verbose: 1 shows a progress bar.
-    """
-    figures = {}
-    for name, settings in wanted.items():
-        validation.check_in("metrics", name, _FIGURES)
-        figures |= _FIGURES[name](model, x, verbose, **settings)
-    return figures
-
-
-def recompute(name: str | Path) -> dict[str, tuple[dict, dict]]:
+def recompute(
+    name: str | Path, only: tuple[str, ...] | None = None, verbose: int = 0
+) -> dict[str, tuple[dict, dict]]:
     """The recorded figures of a preset, each with the one found now.
 
     Args:
         name: Name or folder of a preset that a recipe made.
+        only: Names of figures, as in `measures.measure`. Defaults to all
+            that the recipe asks for.
+        verbose: 1 shows a progress bar.
 
     Returns:
         Name of the figure to what is recorded and what is found.
@@ -303,79 +288,13 @@ def recompute(name: str | Path) -> dict[str, tuple[dict, dict]]:
     about = presets.metadata(name)
     model = presets.load(name)
     model.compile()
-    _, (x, _) = data(about["recipe"])
-    found = measure(model, about["recipe"]["metrics"], x)
+    wanted = {
+        figure: settings
+        for figure, settings in about["recipe"]["metrics"].items()
+        if only is None or figure in only
+    }
+    found = measures.measure(model, wanted, data(about["recipe"]), verbose)
     return {key: (about["metrics"][key], found[key]) for key in found}
-
-
-def agree(recorded: dict[str, Any], found: dict[str, Any]) -> bool:
-    """Whether two figures are equal up to rounding.
-
-    Single precision on another processor moves the mean over a test set by
-    less than a part in ten thousand; terms are recorded to 1e-4 nats.
-    """
-    rounding = 1e-4 if recorded["unit"] == "nats" else 0.0
-    return math.isclose(
-        recorded["value"], found["value"], rel_tol=1e-4, abs_tol=rounding
-    )
-
-
-def _terms(model: Any, x: np.ndarray, verbose: int) -> dict[str, Any]:
-    """Without XLA, which would make other draws from the same seeds."""
-    del verbose
-    kept = model.jit_compile
-    model.jit_compile = False
-    model.test_function = None
-    try:
-        terms = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
-    finally:
-        model.jit_compile = kept
-        model.test_function = None
-    return {
-        name: {
-            "value": round(value, 4),
-            "unit": "nats",
-            "rows": len(_examples(x)),
-        }
-        for name, value in terms.items()
-    }
-
-
-def _nll(
-    model: Any,
-    x: np.ndarray,
-    verbose: int,
-    samples: int,
-    rows: int | None = None,
-) -> dict[str, Any]:
-    x = keras.tree.map_structure(lambda leaf: leaf[:rows], x)
-    values = -evaluation.log_likelihood(model, x, samples, 0, verbose)
-    return {
-        "negative_log_likelihood": _figure(values)
-        | {"estimator": f"{samples} importance samples, seed 0"}
-    }
-
-
-def _squared_error(model: Any, x: np.ndarray, verbose: int) -> dict[str, Any]:
-    del verbose
-    errors = (model.predict(x) - _examples(x)) ** 2
-    values = errors.reshape(len(errors), -1).mean(axis=1)
-    return {"squared_error": _figure(values) | {"unit": "per value"}}
-
-
-_FIGURES = {"terms": _terms, "nll": _nll, "squared_error": _squared_error}
-
-
-def _figure(values: np.ndarray) -> dict[str, Any]:
-    """Mean over rows with its standard error."""
-    values = np.asarray(values, np.float64)
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    return {
-        "value": round(float(values.mean()), 6),
-        "standard_error": round(float(error), 6),
-        "unit": "nats",
-        "rows": len(values),
-    }
 
 
 class WallTime(keras.callbacks.Callback):

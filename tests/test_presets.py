@@ -22,12 +22,13 @@ def folder(tmp_path):
 
 
 def change(folder, edit):
-    """Edit the config and make the recorded hash agree with it again."""
+    """Edit the config and make the recorded hashes agree with the files."""
     config = json.loads((folder / presets.CONFIG).read_text())
     edit(config)
     (folder / presets.CONFIG).write_text(json.dumps(config))
     about = json.loads((folder / presets.METADATA).read_text())
-    about["sha256"][presets.CONFIG] = presets.sha256(folder / presets.CONFIG)
+    for file in about["sha256"]:
+        about["sha256"][file] = presets.sha256(folder / file)
     (folder / presets.METADATA).write_text(json.dumps(about))
 
 
@@ -100,6 +101,31 @@ def test_a_later_format_is_refused(folder):
     (folder / presets.METADATA).write_text(json.dumps(about))
     with pytest.raises(ValueError, match="Upgrade keras_ae"):
         keras_ae.load(folder)
+
+
+def test_an_earlier_format_is_migrated_in_a_copy(folder, monkeypatch):
+    expected = keras_ae.load(folder).predict(X)
+
+    def rename(folder, old, new):
+        with h5py.File(folder / presets.WEIGHTS, "r+") as file:
+            file.move(old, new)
+        change(
+            folder, lambda c: c["config"].update({new: c["config"].pop(old)})
+        )
+
+    # As if the encoder had been a coder once, and a recognizer before that.
+    rename(folder, "encoder", "recognizer")
+    with pytest.raises((ValueError, TypeError), match="encoder"):
+        keras_ae.load(folder)
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    steps = {
+        1: lambda copy: rename(copy, "recognizer", "coder"),
+        2: lambda copy: rename(copy, "coder", "encoder"),
+    }
+    monkeypatch.setattr(presets, "MIGRATIONS", steps)
+    monkeypatch.setattr(presets, "FORMAT_VERSION", 3)
+    np.testing.assert_array_equal(keras_ae.load(folder).predict(X), expected)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
 
 
 def test_another_class_is_refused_with_the_call_that_works():
@@ -272,10 +298,12 @@ def test_a_preset_survives_saving_and_loading(tmp_path):
     assert sizes == model.count_params()
 
 
-def test_saving_twice_gives_the_same_weights_file(folder, tmp_path):
-    keras_ae.load(folder).save_to_preset(tmp_path / "again")
-    assert presets.sha256(folder / presets.WEIGHTS) == presets.sha256(
-        tmp_path / "again" / presets.WEIGHTS
+def test_saving_twice_gives_the_same_weights_file(tmp_path):
+    once, again = tmp_path / "once", tmp_path / "again"
+    keras_ae.load("vae_digits").save_to_preset(once)
+    keras_ae.load(once).save_to_preset(again)
+    assert presets.sha256(once / presets.WEIGHTS) == presets.sha256(
+        again / presets.WEIGHTS
     )
 
 
