@@ -7,11 +7,24 @@ from typing import Any
 
 from keras_ae import presets
 from keras_ae import registry
+from keras_ae import reproduction
 
 Table = tuple[list[str], list[list[str]]]
 
 _SECTION = re.compile(r"^([A-Z]\w+):(?: (.*))?$")
 _LINK = re.compile(r"https?://\S+")
+
+#: Key figures of a preset, as they are called in tables.
+_NAMES = {
+    "loss": "loss",
+    "negative_log_likelihood": "-log p(x)",
+    "squared_error": "squared error",
+    "normalized_squared_error": "squared error",
+    "squared_error_over_pca": "squared error",
+    "probe_accuracy": "linear probe",
+}
+#: Format of a value and of its standard error, by unit.
+_PLACES = {"nats": (".2f", ".2f"), "%": (".2f", ".2f")}
 
 
 def sections(text: str | None) -> dict[str, str]:
@@ -121,13 +134,8 @@ def data(about: dict[str, Any]) -> str:
 
 def figures(about: dict[str, Any]) -> list[str]:
     """The key figures of a preset: loss and likelihood, where recorded."""
-    names = {
-        "loss": "loss",
-        "negative_log_likelihood": "-log p(x)",
-        "squared_error": "squared error",
-    }
     found = []
-    for key, name in names.items():
+    for key, name in _NAMES.items():
         figure = (about.get("metrics") or {}).get(key)
         if figure:
             found.append(f"{name} {number(figure)}")
@@ -136,12 +144,138 @@ def figures(about: dict[str, Any]) -> list[str]:
 
 def number(figure: dict[str, Any]) -> str:
     """A recorded figure with its error and unit."""
-    text = f"{figure['value']:.4g}"
-    if figure["unit"] == "nats":
-        text = f"{figure['value']:.2f}"
-        if "standard_error" in figure:
-            text += f" ± {figure['standard_error']:.2f}"
-    return f"{text} {figure['unit']}"
+    places, error_places = _PLACES.get(figure["unit"], (".4g", ".2g"))
+    text = f"{figure['value']:{places}}"
+    if "standard_error" in figure:
+        text += f" ± {figure['standard_error']:{error_places}}"
+    return f"{text} {figure['unit']}".rstrip()
+
+
+def published() -> Table:
+    """Published numbers beside those in the metadata of the presets.
+
+    Rows whose preset is not there, or lacks the figure, are left out.
+    """
+    header = [
+        "row",
+        "what",
+        "data",
+        "network",
+        "figure",
+        "epochs",
+        "ours",
+        "published",
+        "ours - published",
+        "verdict",
+        "minutes of training",
+    ]
+    rows = []
+    for row in reproduction.recorded_rows():
+        about = presets.metadata(row.preset)
+        figure = about["metrics"][row.figure]
+        rows.append(
+            [
+                f"`{row.key}`",
+                row.title,
+                data(about),
+                network(about["recipe"]["model"]),
+                _estimate(row.figure, figure),
+                _epochs(about["recipe"]["training"]),
+                number(figure),
+                *_compared(row, about["metrics"]),
+                f"{about['wall_time'] / 60:.0f}",
+            ]
+        )
+    found = reproduction.frechet()
+    return header, rows + ([_frechet(found)] if found else [])
+
+
+def reproduced(result: reproduction.Result) -> Table:
+    """What was found now, beside what is recorded and published."""
+    row = result.row
+    cells = {
+        "found": number(result.found[row.figure]),
+        "recorded": number(result.recorded[row.figure]),
+    }
+    compared = _compared(row, result.found)
+    names = ["published", "found - published", "verdict"]
+    cells |= dict(zip(names, compared, strict=True))
+    cells["seconds"] = f"{result.seconds:.0f}"
+    return list(cells), [list(cells.values())]
+
+
+def network(model: dict[str, Any]) -> str:
+    """The model of a recipe in a few words.
+
+    Example:
+        >>> network({"variant": "vae", "latent_dim": 2, "hidden": [20, 10]})
+        'vae, mlp 20-10, code 2'
+    """
+    rest = dict(model)
+    words = [rest.pop("variant")]
+    hidden = "-".join(map(str, rest.pop("hidden", ())))
+    words.append(f"{rest.pop('network', 'mlp')} {hidden}".rstrip())
+    words.append(f"code {_words(rest.pop('latent_dim'))}")
+    words += [f"{name} {_words(value)}" for name, value in rest.items()]
+    return ", ".join(words)
+
+
+def _words(value: Any) -> str:
+    """A value of a recipe: parts and their arguments without brackets."""
+    if isinstance(value, dict):
+        return " ".join(f"{k} {_words(v)}".rstrip() for k, v in value.items())
+    if isinstance(value, list):
+        return "x".join(map(str, value))
+    return str(value)
+
+
+def _estimate(name: str, figure: dict[str, Any]) -> str:
+    """What a figure is, how it was estimated, on how many test images."""
+    words = [_NAMES[name], figure.get("estimator")]
+    words.append(f"{figure['rows']:,} images")
+    return ", ".join(filter(None, words))
+
+
+def _epochs(training: dict[str, Any]) -> str:
+    start = training.get("start")
+    return f"{training['epochs']}" + (f" after `{start}`" if start else "")
+
+
+def _compared(row: reproduction.Row, figures: dict[str, Any]) -> list[str]:
+    """Cells: the published values, what is added to them, the verdict."""
+    figure = figures[row.figure]
+    places, _ = _PLACES.get(figure["unit"], (".3g", None))
+    return [
+        "; ".join(f"{value:g} ({source})" for value, source in row.published),
+        "; ".join(
+            f"{figure['value'] - value:+{places}}" for value, _ in row.published
+        ),
+        reproduction.verdict(row, figures),
+    ]
+
+
+def _frechet(found: dict[str, Any]) -> list[str]:
+    """The row of `benchmarks.frechet`, which trains its own models."""
+    ours, theirs, gap = (
+        f"{found[name]['mean']:.2f} ± {found[name]['standard_error']:.2f}"
+        for name in ("mixture", "prior", "difference")
+    )
+    reached = found["difference"]["mean"] <= 0
+    return [
+        "`benchmarks.frechet`",
+        "autoencoder + Gaussian mixture samples as well as VAE + prior",
+        found["data"],
+        found["network"],
+        f"Frechet distance on the features of a classifier "
+        f"({found['classifier']['accuracy']:.2f} % accuracy), "
+        f"{found['samples']:,} samples, {found['seeds']} seeds",
+        str(found["epochs"]),
+        ours,
+        f"at most that of the VAE ({reproduction.GHOSH}), here {theirs}",
+        gap,
+        "reached" if reached else "not reached",
+        f"{found['seconds'] / 60:.0f}",
+    ]
 
 
 def markdown(table: Table) -> str:
@@ -155,7 +289,7 @@ def markdown(table: Table) -> str:
 def plain(table: Table) -> str:
     """A table for the terminal, without the marks of Markdown."""
     header, rows = table
-    rows = [[re.sub(r"\[(.*)\]\(.*\)", r"\1", c) for c in r] for r in rows]
+    rows = [[re.sub(r"\[(.*?)\]\(.*?\)", r"\1", c) for c in r] for r in rows]
     rows = [[c.replace("`", "") for c in r] for r in [header, *rows]]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -172,7 +306,11 @@ def renewed(text: str) -> str:
     Raises:
         ValueError: If it has no place for one of them.
     """
-    tables = {"variants": variants, "presets": bundled_presets}
+    tables = {
+        "variants": variants,
+        "presets": bundled_presets,
+        "published": published,
+    }
     for name, table in tables.items():
         pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
         block = f"\n{markdown(table())}\n\n"
