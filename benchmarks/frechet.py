@@ -98,7 +98,7 @@ def trained(variant: str, x, epochs: int, seed: int):
 def mixture_samples(model, x, count: int, seed: int) -> np.ndarray:
     """Decoded draws of a mixture fitted to the codes of training images."""
     mixture = GaussianMixture(COMPONENTS, random_state=seed)
-    mixture.fit(model.embed(x))
+    mixture.fit(model.embed(x).astype(np.float64))
     codes, _ = mixture.sample(count)
     return inference.batched(
         model,
@@ -173,12 +173,15 @@ def main() -> None:
             "data": "mnist",
             "network": f"mlp {'-'.join(map(str, HIDDEN))}, code {LATENT}, "
             f"likelihood bernoulli, mixture of {COMPONENTS}",
-            "classifier": {"accuracy": accuracy, "features": FEATURES},
+            "classifier": {
+                "accuracy": round(accuracy, 2),
+                "features": FEATURES,
+            },
             "training_rows": len(x),
             "samples": len(x_test),
             "epochs": arguments.epochs,
             "seeds": arguments.seeds,
-            "training_images": floor,
+            "training_images": round(floor, 4),
             "seconds": round(time.perf_counter() - start),
         }
         | results,

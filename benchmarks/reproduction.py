@@ -28,7 +28,7 @@ def main() -> None:
             "found": result.found[row.figure],
             "recorded": result.recorded[row.figure],
             "reproduced": result.reproduced,
-            "published": dict(row.published),
+            "published": row.published,
             "verdict": reproduction.verdict(row, result.found),
             "seconds": round(result.seconds, 1),
         }

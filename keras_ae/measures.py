@@ -17,7 +17,7 @@ from keras_ae import evaluation
 from keras_ae import validation
 
 #: Inverse strengths of the probe's penalty, chosen on held-out training rows.
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 Splits = tuple[tuple[Any, Any], tuple[Any, Any]]
 

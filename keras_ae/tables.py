@@ -24,7 +24,11 @@ _NAMES = {
     "probe_accuracy": "linear probe",
 }
 #: Format of a value and of its standard error, by unit.
-_PLACES = {"nats": (".2f", ".2f"), "%": (".2f", ".2f")}
+_PLACES = {
+    "nats": (".2f", ".2f"),
+    "%": (".2f", ".2f"),
+    "of that of PCA": (".4f", ".4f"),
+}
 
 
 def sections(text: str | None) -> dict[str, str]:

@@ -75,7 +75,7 @@ def test_help_comes_without_tensorflow():
         text=True,
     )
     assert process.returncode == 0, process.stderr
-    for command in "list describe train evaluate demo verify".split():
+    for command in "list describe train evaluate demo verify reproduce".split():
         assert f"\n    {command} " in process.stdout
 
 
