@@ -379,8 +379,10 @@ def _compress(path: Path) -> None:
     def add(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset):
             packed = {"compression": "gzip", "shuffle": True}
+            # Compressed arrays come in chunks, whose index takes room too.
+            large = node.nbytes > 8192
             copied = target.create_dataset(
-                name, data=node[()], **(packed if node.shape else {})
+                name, data=node[()], **(packed if large else {})
             )
         else:
             copied = target.require_group(name)

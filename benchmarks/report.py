@@ -1,0 +1,192 @@
+"""One table of what the benchmarks found: `python -m benchmarks.report`.
+
+Written to `benchmarks/README.md` from `benchmarks/results/*.json`; a benchmark
+that was not run is left out, a device that was not there has no column filled.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import common
+
+#: Model, contestant -> the least speed relative to it that is asked for.
+ASKED = {
+    ("dense", "hand-written XLA loop"): 0.9,
+    ("dense", "Pythae"): 2.5,
+    ("dense", "stock Keras"): 1.8,
+    ("dense", "JAX, Python loop"): 1.3,
+    ("iwae", "hand-written XLA loop"): 0.9,
+}
+FORMS = ("eager", "tf.function", "XLA", "SavedModel")
+
+
+def training(found: dict) -> list[list[str]]:
+    """Speed of `fit` relative to every other loop."""
+    rows = []
+    for model in ("dense", "conv", "iwae"):
+        ratios = found.get(model, {}).get("speed of keras_ae relative to", {})
+        for other, ratio in ratios.items():
+            asked = ASKED.get((model, other))
+            if other != "keras_ae":
+                rows.append(
+                    [
+                        f"`fit`, {model} network, against {other}",
+                        f"{ratio:.2f} times as fast",
+                        "" if asked is None else f"at least {asked}",
+                    ]
+                )
+    hand = [
+        ratio
+        for other, ratio in found["conv"][
+            "speed of keras_ae relative to"
+        ].items()
+        if other.startswith("hand-written")
+    ]
+    return rows + [
+        [
+            "`fit`, conv network, against the faster hand-written loop",
+            f"{min(hand):.2f} times as fast",
+            "at least 0.95",
+        ]
+    ]
+
+
+def likelihood(found: dict) -> list[list[str]]:
+    """The importance-sampled log-likelihood."""
+    return [
+        [
+            "`log_likelihood`, 5,000 samples, against a hand-written XLA loop",
+            f"{found['ratio']:.2f} times as fast",
+            "at least 0.8",
+        ],
+        ["its memory", f"{found['peak MB']:.0f} MB", "at most 2,000 MB"],
+    ]
+
+
+def startup(found: dict) -> list[list[str]]:
+    """What the import adds to TensorFlow's."""
+    return [
+        [
+            "`import keras_ae` after `import tensorflow`",
+            f"{found['import adds']:.2f} s",
+            "at most 1.5 s",
+        ]
+    ]
+
+
+def scaling(found: dict) -> list[list[str]]:
+    """Peak memory of `fit` from a stream."""
+    peaks = [
+        f"{int(rows):,} rows: {peak:.0f} MB"
+        for rows, peak in found["stream"].items()
+    ]
+    return [
+        [
+            "peak memory of a process that fits a stream",
+            "; ".join(peaks),
+            "does not grow",
+        ]
+    ]
+
+
+def jacobians(found: dict) -> list[list[str]]:
+    """The contractive penalty in plain training steps."""
+    worst: dict[tuple, float] = {}
+    for result in found["results"]:
+        for name, figure in result["figures"].items():
+            key = result["encoder"], name
+            worst[key] = max(worst.get(key, 0.0), figure["plain_steps"])
+    return [
+        [
+            f"contractive step, {encoder} encoder, {penalty}, any latent size",
+            f"at most {steps:.2f} plain steps",
+            "",
+        ]
+        for (encoder, penalty), steps in worst.items()
+        if penalty != "plain"
+    ]
+
+
+def representations(found: dict) -> list[list[str]]:
+    """Linear classifiers on codes of 1,000 units."""
+    return [
+        [
+            f"linear classifier on the code, {family}",
+            f"{100 * result['accuracy']:.2f} +- "
+            f"{100 * result['standard_error']:.2f} %",
+            "plain < denoising <= contractive",
+        ]
+        for family, result in found["results"].items()
+    ]
+
+
+def inference(found: dict) -> str:
+    """A row for each preset, latency at batch 1 and throughput at 256."""
+    head = ["preset", "device"]
+    head += [f"{form}, ms" for form in FORMS]
+    head += [f"{form}, examples/s" for form in FORMS]
+    rows = []
+    for device, presets in found.items():
+        if device == "machine":
+            continue
+        for name, forms in presets.items():
+            latencies = [f"{forms[f]['latency ms']:.2f}" for f in FORMS]
+            speeds = [f"{forms[f]['examples/s']:,.0f}" for f in FORMS]
+            rows.append([f"`{name}`", device, *latencies, *speeds])
+    return common.table(head, rows)
+
+
+SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
+    "training": training,
+    "likelihood": likelihood,
+    "startup": startup,
+    "scaling": scaling,
+    "jacobians": jacobians,
+    "representations": representations,
+}
+
+
+def report() -> str:
+    """The page, in Markdown."""
+    rows, machine = [], {}
+    for name, section in SECTIONS.items():
+        found = read(name)
+        if found:
+            machine = found["machine"]
+            rows += section(found)
+    versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
+    lines = [
+        "# Benchmarks",
+        "",
+        "Made by `python -m benchmarks.report` from `results/`; each figure "
+        "comes from one run of `python -m benchmarks.NAME`, in which what is "
+        "compared alternates. Ratios are medians over rounds.",
+        "",
+        f"{machine['processor']}, {machine['cores']} cores; {versions}; "
+        f"{machine['date']}.",
+        "",
+        common.table(["measured", "found", "asked"], rows),
+    ]
+    found = read("inference")
+    if found:
+        lines += [
+            "",
+            "## Pretrained models",
+            "",
+            "Latency of one example and throughput at batch 256 of "
+            "`reconstruct`, form by form.",
+            "",
+            inference(found),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def read(name: str) -> dict | None:
+    """The results of a benchmark, or None."""
+    path = common.RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+if __name__ == "__main__":
+    Path(common.RESULTS.parent, "README.md").write_text(report())
