@@ -138,6 +138,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         help="train the recipe first, instead of taking the bundled weights",
     )
     added.add_argument("--runs", default="runs", help="as in `train`")
+    added = command("sheet", "draw the pictures of all presets side by side")
+    added.add_argument("pattern", nargs="?", default="*", help="as in `list`")
+    picture(added)
     added = command("readme", "renew the generated tables of a README")
     added.add_argument("path", nargs="?", default="README.md")
     added.add_argument(

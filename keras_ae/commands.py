@@ -258,6 +258,20 @@ def run_reproduce(arguments: argparse.Namespace) -> int:
     return int(wrong > 0)
 
 
+def run_sheet(arguments: argparse.Namespace) -> None:
+    """Draw what is in the cards of the presets, side by side."""
+    names = presets.list_presets(arguments.pattern)
+    pictures = {name: presets.find(name) / recipes.PICTURE for name in names}
+    pictures = {name: path for name, path in pictures.items() if path.is_file()}
+    if not pictures:
+        raise ValueError(
+            "No preset has a picture. Expected names of presets with "
+            f"{recipes.PICTURE}. Received: {list(names)}"
+        )
+    plots.contact_sheet(pictures).savefig(arguments.out)
+    print(f"Drawn {len(pictures)} pictures: {arguments.out}")
+
+
 def run_readme(arguments: argparse.Namespace) -> int:
     """Renew the generated tables, or say with 1 that they are not current."""
     path = Path(arguments.path)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.image
 import numpy as np
 import tensorflow_probability as tfp
 from matplotlib.axes import Axes
@@ -223,6 +224,27 @@ def overview(model: Any, x: Any, ax: Axes | None = None) -> Figure:
     ax.set_yticks(rows, names)
     ax.set_xticks([])
     return ax.figure
+
+
+def contact_sheet(pictures: Mapping[str, Any], columns: int = 3) -> Figure:
+    """Pictures side by side, each under its name.
+
+    Args:
+        pictures: Name to image file.
+        columns: Pictures in a row.
+    """
+    columns = validation.check_count("columns", columns)
+    rows = math.ceil(len(pictures) / columns)
+    figure = Figure(
+        figsize=(4 * columns, 1.7 * rows), dpi=100, layout="constrained"
+    )
+    axes = np.ravel(figure.subplots(rows, columns, squeeze=False))
+    for ax in axes:
+        ax.axis("off")
+    for ax, (name, path) in zip(axes, pictures.items(), strict=False):
+        ax.imshow(matplotlib.image.imread(path))
+        ax.set_title(name, fontsize=9)
+    return figure
 
 
 def traversals(

@@ -2,6 +2,7 @@
 
 import warnings
 
+import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -328,3 +329,18 @@ def test_overview_of_a_conditional_model_samples_the_conditions_of_x(x):
 def test_overview_without_a_prior_has_two_rows(x):
     model = keras_ae.Autoencoder.create(SHAPE, 2, hidden=(8,), seed=0)
     assert len(_labels(_ax(plots.overview(model, x[:3])).yaxis)) == 2
+
+
+def test_contact_sheet_shows_each_picture_under_its_name(tmp_path):
+    images = np.random.default_rng(0).uniform(size=(4, 6, 5, 3))
+    pictures = {f"model_{i}": tmp_path / f"{i}.png" for i in range(4)}
+    for image, path in zip(images, pictures.values(), strict=True):
+        matplotlib.image.imsave(path, image)
+    axes = plots.contact_sheet(pictures).axes
+    assert len(axes) == 6
+    for ax, image, name in zip(axes, images, pictures, strict=False):
+        assert ax.get_title() == name
+        np.testing.assert_allclose(
+            ax.images[0].get_array()[..., :3], image, atol=1 / 255
+        )
+    assert not axes[5].images
