@@ -22,7 +22,12 @@ def ours(name: str, rows, **options):
     model = keras_ae.create(name, shape, seed=0, **options)
     model.compile("adam")
     rows = rows.reshape(-1, *shape)
-    return lambda: model.fit(rows, batch_size=handwritten.BATCH, verbose=0)
+    return lambda: model.fit(
+        rows,
+        batch_size=handwritten.BATCH,
+        epochs=handwritten.PASSES,
+        verbose=0,
+    )
 
 
 def dense(rows) -> dict:
