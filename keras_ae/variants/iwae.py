@@ -66,8 +66,12 @@ class IWAE(VAE):
             forward.likelihood,
             self.prior.distribution(self.encode),
         )
-        bound = bounds.importance_bound(log_weights)
+        bound = self.bound(log_weights)
         return super().loss_terms(forward, target, training) | {"bound": -bound}
+
+    def bound(self, log_weights: tf.Tensor) -> tf.Tensor:
+        """The bound, `[B]`, from the weights of the draws, `[K, B]`."""
+        return bounds.importance_bound(log_weights)
 
     def loss_weights(self, step: tf.Tensor) -> dict[str, Any]:
         """See `BaseAutoencoder.loss_weights`."""
