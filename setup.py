@@ -51,7 +51,7 @@ setup(
     extras_require={
         "test": ["pytest>=8", "pandas>=2.1", "ruff>=0.9"],
         # Rivals to be timed against.
-        "bench": ["torch>=2.4", "jax>=0.4.30"],
+        "bench": ["torch>=2.4", "jax>=0.4.30", "optax>=0.2", "pythae>=0.1.2"],
     },
     # The folder zoo/ is installed as keras_ae/zoo.
     packages=[*find_packages(include=["keras_ae*"]), "keras_ae.zoo"],
