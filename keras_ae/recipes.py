@@ -242,11 +242,13 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
 
 
 def examples_of_each(x: Any, y: np.ndarray | None, count: int = 10) -> Any:
-    """The first row of each class, in order; without classes, the first."""
-    first = np.arange(count)
-    if y is not None:
-        first = np.unique(y, return_index=True)[1][:count]
-    return keras.tree.map_structure(lambda leaf: leaf[first], x)
+    """The first row of each class, in order; without classes, rows that are
+    evenly apart, since some test sets are sorted."""
+    if y is None:
+        rows = np.linspace(0, len(_examples(x)) - 1, count).astype(int)
+    else:
+        rows = np.unique(y, return_index=True)[1][:count]
+    return keras.tree.map_structure(lambda leaf: leaf[rows], x)
 
 
 def _examples(x: Any) -> Any:
