@@ -93,6 +93,14 @@ def write(name: str, results: dict) -> Path:
     return path
 
 
+def read(name: str) -> dict:
+    """What `write` wrote, without the machine; empty if there is nothing."""
+    path = RESULTS / f"{name}.json"
+    found = json.loads(path.read_text()) if path.is_file() else {}
+    found.pop("machine", None)
+    return found
+
+
 def table(head: list[str], rows: list[list]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
