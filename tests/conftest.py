@@ -1,7 +1,13 @@
 """Settings that all tests share."""
 
+import sys
+from pathlib import Path
+
 import keras
 import pytest
+
+# The benchmarks are not installed; the package is, and is found first.
+sys.path.append(str(Path(__file__).parents[1]))
 
 
 @pytest.fixture(autouse=True)
