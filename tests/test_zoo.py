@@ -66,7 +66,7 @@ def test_the_recipe_makes_this_architecture(model, about):
 
 
 def test_it_reconstructs_and_generates(name, model, about, splits):
-    """Better than the mean of the data; new examples inside its range."""
+    """Better than the mean of the data; new examples are as bright."""
     _, (x, y) = splits
     x = recipes.examples_of_each(x, y)
     images = keras.tree.flatten(x)[0]
@@ -76,7 +76,8 @@ def test_it_reconstructs_and_generates(name, model, about, splits):
         conditions = x[1:] if isinstance(x, tuple) else ()
         drawn = model.sample(len(images), *conditions, seed=0)
         assert drawn.shape == images.shape
-        assert np.abs(drawn - 0.5).max() < 1
+        # Means of a Gaussian likelihood may leave the range of the data.
+        assert abs(drawn.mean() - images.mean()) < np.std(images) / 2
         assert np.std(drawn, axis=0).mean() > 0.05  # not all the same
 
 
