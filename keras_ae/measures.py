@@ -87,7 +87,7 @@ def _terms(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
             "value": round(value, 6),
             # Those that are not in nats are counts, shares and the like.
             "unit": "nats" if "nats" in texts[name].split(", ") else "",
-            "rows": len(_examples(x)),
+            "rows": len(examples(x)),
         }
         for name, value in terms.items()
     }
@@ -116,7 +116,7 @@ def _squared_error(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
 
 def _normalized(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
     del verbose
-    variance = np.var(_examples(_drawn(splits)), dtype=np.float64)
+    variance = np.var(examples(_drawn(splits)), dtype=np.float64)
     return {
         "normalized_squared_error": _figure(
             _errors(model, splits) / variance, "of the variance"
@@ -129,7 +129,7 @@ def _pca(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
     """A ratio of two means over the same rows; its standard error is that of
     the rows' differences (delta method)."""
     del verbose
-    train, test = (_flat(_examples(x)) for x in (_drawn(splits), splits[1][0]))
+    train, test = (_flat(examples(x)) for x in (_drawn(splits), splits[1][0]))
     components = math.prod(model.encoder.event_shape)
     pca = PCA(components, svd_solver="covariance_eigh").fit(train)
     rest = pca.inverse_transform(pca.transform(test)) - test
@@ -200,7 +200,7 @@ def _drawn(splits: Splits) -> Any:
     return keras.tree.map_structure(np.asarray, datasets.drawn(x, (0, 0)))
 
 
-def _examples(x: Any) -> Any:
+def examples(x: Any) -> Any:
     """The examples, without what is given beside them."""
     return keras.tree.flatten(x)[0]
 
@@ -213,7 +213,7 @@ def _flat(rows: np.ndarray) -> np.ndarray:
 def _errors(model: Any, splits: Splits) -> np.ndarray:
     """Mean squared error of each test row's reconstruction, `[N]`."""
     _, (x, _) = splits
-    return _flat((model.predict(x, verbose=0) - _examples(x)) ** 2).mean(axis=1)
+    return _flat((model.predict(x, verbose=0) - examples(x)) ** 2).mean(axis=1)
 
 
 def _figure(values: np.ndarray, unit: str) -> dict[str, Any]:

@@ -207,10 +207,8 @@ def overview(model: Any, x: Any, ax: Axes | None = None) -> Figure:
     _check_images(model)
     inputs = model.check_inputs(x)
     target = np.asarray(model.default_target(inputs))
-    names, images = (
-        ["original", "reconstruction"],
-        [target, model.reconstruct(x)],
-    )
+    names = ["original", "reconstruction"]
+    images = [target, model.reconstruct(x)]
     if hasattr(model, "sample"):
         names += ["sample", "sample"]
         conditions = inputs[1:] if isinstance(inputs, tuple) else ()

@@ -97,7 +97,7 @@ def train(
     (x, _), _ = data(recipe)
     settings = recipe["training"]
     batch_size, epochs = settings["batch_size"], settings["epochs"]
-    examples = _examples(x)
+    examples = measures.examples(x)
     model = create(recipe, examples.shape[1:])
     model.adapt(x)
     if "start" in settings:
@@ -140,7 +140,7 @@ def publish(
     splits = data(recipe)
     _, (x, y) = splits
     if weights.is_file():
-        model = create(recipe, _examples(x).shape[1:])
+        model = create(recipe, measures.examples(x).shape[1:])
         model.load_weights(weights)
         model.compile()
     else:
@@ -245,15 +245,10 @@ def examples_of_each(x: Any, y: np.ndarray | None, count: int = 10) -> Any:
     """The first row of each class, in order; without classes, rows that are
     evenly apart, since some test sets are sorted."""
     if y is None:
-        rows = np.linspace(0, len(_examples(x)) - 1, count).astype(int)
+        rows = np.linspace(0, len(measures.examples(x)) - 1, count).astype(int)
     else:
         rows = np.unique(y, return_index=True)[1][:count]
     return keras.tree.map_structure(lambda leaf: leaf[rows], x)
-
-
-def _examples(x: Any) -> Any:
-    """The examples, without what is given beside them."""
-    return keras.tree.flatten(x)[0]
 
 
 def optimizer(settings: dict[str, Any], steps: int) -> Any:
