@@ -13,7 +13,9 @@
 ```
 
 A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
-a name with arguments, `{"vamp": {"components": 500}}`.
+a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
+`"start"`, a preset whose encoder and decoder it starts from, `"kl_warmup"`,
+epochs in which the weight of a VAE's KL rises to 1, and `"beta_1"` of Adam.
 """
 
 import json
@@ -30,7 +32,10 @@ from keras_ae import measures
 from keras_ae import plots
 from keras_ae import presets
 from keras_ae import registry
+from keras_ae import schedules
 from keras_ae import validation
+from keras_ae.variants.beta_vae import BetaVAE
+from keras_ae.variants.vae import VAE
 
 KEYS = (
     "preset",
@@ -102,14 +107,17 @@ def train(
     model.adapt(x)
     if "start" in settings:
         start(model, settings["start"])
-    steps = epochs * -(-len(examples) // batch_size)
-    model.compile(optimizer(settings, steps))
+    steps_per_epoch = -(-len(examples) // batch_size)
+    learner = model
+    if "kl_warmup" in settings:
+        learner = warmed(model, settings["kl_warmup"] * steps_per_epoch)
+    learner.compile(optimizer(settings, epochs * steps_per_epoch))
     callbacks = [
         keras.callbacks.BackupAndRestore(folder / "backup"),
         keras.callbacks.CSVLogger(folder / "history.csv", append=True),
         WallTime(folder / "seconds.txt"),
     ]
-    model.fit(
+    learner.fit(
         x,
         batch_size=batch_size,
         epochs=epochs,
@@ -160,6 +168,33 @@ def publish(
     }
     presets.save(model, folder, **about)
     shutil.rmtree(work / "backup", ignore_errors=True)
+
+
+def warmed(model: VAE, steps: int) -> BetaVAE:
+    """A learner of a VAE's parts, whose weight of the KL rises from 0 to 1.
+
+    At full weight from the start, the KL shuts units of the code that the
+    decoder has not learned to read yet, and most of them stay shut.
+
+    Reference: Sonderby et al., 2016. Ladder Variational Autoencoders.
+        https://arxiv.org/abs/1602.02282
+
+    Raises:
+        TypeError: If the model's objective is not that of a `VAE`.
+    """
+    if type(model) is not VAE:
+        raise TypeError(
+            "A warm-up of the KL is for the variant 'vae'. Received: "
+            f"{type(model).__name__}. Leave `kl_warmup` out of its training."
+        )
+    return BetaVAE(
+        model.encoder,
+        model.decoder,
+        model.prior,
+        samples=model.samples,
+        beta=schedules.Linear(0.0, 1.0, steps),
+        seed=model.seed,
+    )
 
 
 def start(model: Any, preset: str) -> None:

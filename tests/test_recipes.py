@@ -44,6 +44,11 @@ def assert_identical(model, twin):
         np.testing.assert_array_equal(a, b)
 
 
+def assert_different(model, twin):
+    pairs = zip(model.trainable_weights, twin.trainable_weights, strict=True)
+    assert all((a.numpy() != b.numpy()).any() for a, b in pairs)
+
+
 def log_of(runs):
     with open(runs / "vae_tiny" / "history.csv", newline="") as file:
         return list(csv.DictReader(file))
@@ -51,9 +56,15 @@ def log_of(runs):
 
 # What is killed does not close its log file.
 @pytest.mark.filterwarnings("ignore:Exception ignored in")
-@pytest.mark.parametrize("binarization", [None, "dynamic"])
-def test_kill_and_resume(tmp_path, monkeypatch, binarization):
-    wanted = recipe(data={"name": "digits", "binarization": binarization})
+@pytest.mark.parametrize(
+    ("binarization", "more"),
+    [(None, {}), ("dynamic", {}), (None, {"kl_warmup": 3})],
+)
+def test_kill_and_resume(tmp_path, monkeypatch, binarization, more):
+    wanted = recipe(
+        data={"name": "digits", "binarization": binarization},
+        training=RECIPE["training"] | more,
+    )
     whole = recipes.train(wanted, tmp_path / "whole", verbose=0)
     count = []
 
@@ -137,6 +148,33 @@ def test_learning_rate_warms_up_and_decays():
         found.append(float(optimizer.learning_rate))
     # 50 steps up in a straight line, then half a cosine.
     np.testing.assert_allclose(found, [0, 0.05, 0.1, 0.05, 0], atol=1e-6)
+
+
+def test_kl_warms_up():
+    model = recipes.create(RECIPE, (8, 8, 1))
+    learner = recipes.warmed(model, 10)
+    found = [float(learner.loss_weights(step)["kl"]) for step in (0, 5, 10, 99)]
+    np.testing.assert_allclose(found, [0, 0.5, 1, 1])
+    # It trains the model's own parts: one step at weight 0 leaves the KL out.
+    x = recipes.data(RECIPE)[0][0]
+    learner.compile(keras.optimizers.SGD(0.001))
+    twin = recipes.create(RECIPE, (8, 8, 1))
+    by_hand = keras_ae.BetaVAE(twin.encoder, twin.decoder, beta=0.0, seed=0)
+    by_hand.compile(keras.optimizers.SGD(0.001))
+    for fitted in (learner, by_hand):
+        fitted.fit(x, batch_size=len(x), verbose=0)
+    assert_identical(model.encoder, twin.encoder)
+    assert_identical(model.decoder, twin.decoder)
+    assert_different(model.encoder, recipes.create(RECIPE, (8, 8, 1)).encoder)
+
+
+def test_kl_of_other_objectives_does_not_warm_up(tmp_path):
+    wanted = recipe(
+        model={"variant": "iwae", "latent_dim": 2, "hidden": [4]},
+        training=RECIPE["training"] | {"kl_warmup": 1},
+    )
+    with pytest.raises(TypeError, match="variant 'vae'. Received: IWAE"):
+        recipes.train(wanted, tmp_path, verbose=0)
 
 
 def test_binarized_data():
