@@ -150,9 +150,9 @@ def publish(
     if weights.is_file():
         model = create(recipe, measures.examples(x).shape[1:])
         model.load_weights(weights)
-        model.compile()
     else:
         model = train(recipe, runs, verbose)
+    model.compile()
     halve(model)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
