@@ -241,8 +241,12 @@ def _estimate(name: str, figure: dict[str, Any]) -> str:
 
 
 def _epochs(training: dict[str, Any]) -> str:
-    start = training.get("start")
-    return f"{training['epochs']}" + (f" after `{start}`" if start else "")
+    words = str(training["epochs"])
+    if "start" in training:
+        words += f" after `{training['start']}`"
+    if "kl_warmup" in training:
+        words += f", {training['kl_warmup']} to warm up the KL"
+    return words
 
 
 def _compared(row: reproduction.Row, figures: dict[str, Any]) -> list[str]:
