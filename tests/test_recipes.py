@@ -129,9 +129,7 @@ def test_publish_measures_and_can_be_loaded(tmp_path):
 
 @pytest.mark.parametrize("more", [{}, {"kl_warmup": 1}])
 def test_publishing_again_does_not_train_again(tmp_path, monkeypatch, more):
-    settings = recipe(
-        metrics={"terms": {}}, training=RECIPE["training"] | more
-    )
+    settings = recipe(metrics={"terms": {}}, training=RECIPE["training"] | more)
     arguments = settings, tmp_path / "vae_tiny", tmp_path / "runs"
     recipes.publish(*arguments, verbose=0)
     first = keras_ae.presets.metadata(tmp_path / "vae_tiny")
