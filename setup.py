@@ -57,7 +57,12 @@ setup(
     packages=[*find_packages(include=["keras_ae*"]), "keras_ae.zoo"],
     package_dir={"keras_ae.zoo": "zoo"},
     package_data={
-        "keras_ae.zoo": ["presets/*.json", "presets/*/*", "recipes/*.json"]
+        "keras_ae.zoo": [
+            "*.json",
+            "presets/*.json",
+            "presets/*/*",
+            "recipes/*.json",
+        ]
     },
     # A script, not an entry point: an entry point would import the package,
     # and TensorFlow with it, before `--help` could be answered.

@@ -82,10 +82,12 @@ def ratio(seconds: dict[str, list[float]], name: str, reference: str) -> float:
     )
 
 
-def write(name: str, results: dict) -> Path:
-    """Write results with the machine to `benchmarks/results/<name>.json`."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def write(name: str, results: dict, folder: Path | None = None) -> Path:
+    """Write results with the machine to `<name>.json`, in `RESULTS` or in
+    another folder."""
+    folder = folder or RESULTS
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(
         json.dumps({"machine": machine()} | results, indent=2) + "\n"
     )

@@ -27,6 +27,7 @@ import keras_ae
 from benchmarks import common
 from keras_ae import datasets
 from keras_ae import inference
+from keras_ae import reproduction
 
 FEATURES = 64
 LATENT = 16
@@ -185,6 +186,7 @@ def main() -> None:
             "seconds": round(time.perf_counter() - start),
         }
         | results,
+        folder=reproduction.FRECHET.parent,
     )
 
 
