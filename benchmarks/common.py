@@ -89,18 +89,16 @@ def write(name: str, results: dict, folder: Path | None = None) -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.json"
     path.write_text(
-        json.dumps({"machine": machine()} | results, indent=2) + "\n"
+        json.dumps(results | {"machine": machine()}, indent=2) + "\n"
     )
     print(f"written: {path.name}", file=sys.stderr)
     return path
 
 
 def read(name: str) -> dict:
-    """What `write` wrote, without the machine; empty if there is nothing."""
+    """What `write` wrote; empty if there is nothing."""
     path = RESULTS / f"{name}.json"
-    found = json.loads(path.read_text()) if path.is_file() else {}
-    found.pop("machine", None)
-    return found
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def table(head: list[str], rows: list[list]) -> str:

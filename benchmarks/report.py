@@ -4,7 +4,6 @@ Written to `benchmarks/README.md` from `benchmarks/results/*.json`; a benchmark
 that was not run is left out, a device that was not there has no column filled.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,7 +162,7 @@ def report() -> str:
     """The page, in Markdown."""
     rows, machine, versions = [], {}, {}
     for name, section in SECTIONS.items():
-        found = read(name)
+        found = common.read(name)
         if found:
             machine = found["machine"]
             versions |= machine["versions"]
@@ -182,7 +181,7 @@ def report() -> str:
         "",
         common.table(["measured", "found", "asked"], rows),
     ]
-    found = read("inference")
+    found = common.read("inference")
     if found:
         lines += [
             "",
@@ -194,12 +193,6 @@ def report() -> str:
             inference(found),
         ]
     return "\n".join(lines) + "\n"
-
-
-def read(name: str) -> dict | None:
-    """The results of a benchmark, or None."""
-    path = common.RESULTS / f"{name}.json"
-    return json.loads(path.read_text()) if path.is_file() else None
 
 
 if __name__ == "__main__":

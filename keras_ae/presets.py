@@ -63,6 +63,8 @@ _KERAS_MODULES = (
     "keras.src.models.functional",
     "keras.src.models.sequential",
 )
+#: The zoo of the installed package, and that of the repository.
+ZOOS = tuple(p / "zoo" for p in Path(__file__).parents[:2])
 _KERAS_TENSOR = "__keras_tensor__"  # a place in a functional model's graph
 
 
@@ -71,9 +73,8 @@ def folders() -> Iterator[Path]:
     `KERAS_AE_ZOO` names, the installed package, the repository."""
     if os.environ.get("KERAS_AE_ZOO"):
         yield Path(os.environ["KERAS_AE_ZOO"])
-    package = Path(__file__).parent
-    yield package / "zoo" / "presets"
-    yield package.parent / "zoo" / "presets"
+    for zoo in ZOOS:
+        yield zoo / "presets"
 
 
 def list_presets(pattern: str = "*") -> tuple[str, ...]:

@@ -95,7 +95,7 @@ def train(
         verbose: As in `fit`.
 
     Returns:
-        The trained model.
+        The trained model; compile it before `evaluate`.
     """
     folder = Path(runs) / recipe["preset"]
     _claim(folder, recipe)

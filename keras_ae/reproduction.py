@@ -16,10 +16,10 @@ from keras_ae import presets
 from keras_ae import recipes
 from keras_ae import registry
 
-_PACKAGE = Path(__file__).parent
-_ZOOS = (_PACKAGE / "zoo", _PACKAGE.parent / "zoo")  # installed, repository
 #: What `python -m benchmarks.frechet` found; like presets it is installed.
-FRECHET = next(filter(Path.is_dir, _ZOOS), _ZOOS[0]) / "frechet.json"
+FRECHET = (
+    next(filter(Path.is_dir, presets.ZOOS), presets.ZOOS[-1]) / "frechet.json"
+)
 
 BURDA = "[Burda et al., 2016](https://arxiv.org/abs/1509.00519)"
 TF2_IWAE = "[TF2 re-implementation](https://github.com/nbip/IWAE)"
