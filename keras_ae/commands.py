@@ -3,6 +3,7 @@
 import argparse
 import ast
 import inspect
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,7 @@ TRAINING = {"epochs": 20, "batch_size": 128, "learning_rate": 0.001}
 
 def run_list(arguments: argparse.Namespace) -> None:
     """Print the table of presets."""
-    if not presets.list_presets(arguments.pattern):
-        raise ValueError(
-            registry.unknown(
-                "preset", arguments.pattern, presets.list_presets()
-            )
-        )
+    _matching(arguments.pattern)
     print(tables.plain(tables.bundled_presets(arguments.pattern)))
 
 
@@ -228,16 +224,29 @@ def run_demo(arguments: argparse.Namespace) -> None:
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    """Recompute the recorded figures; 1 if some differ."""
-    wrong = 0
-    for name in presets.list_presets(arguments.pattern):
-        for figure, (recorded, found) in recipes.recompute(name).items():
+    """Recompute the recorded figures; 1 if some differ.
+
+    A preset that does not load is told of, and does not keep the others from
+    being looked at.
+    """
+    wrong = broken = 0
+    for name in _matching(arguments.pattern):
+        try:
+            figures = recipes.recompute(name, verbose=_verbose())
+        except (ValueError, OSError) as error:
+            broken += 1
+            print(f"{name}: CANNOT BE VERIFIED: {error}", flush=True)
+            continue
+        for figure, (recorded, found) in figures.items():
             same = measures.agree(recorded, found)
             wrong += not same
             verdict = "reproduced" if same else f"DIFFERS: {found['value']}"
-            print(f"{name}: {figure} {recorded['value']} {verdict}")
+            line = f"{name}: {figure} {recorded['value']} {verdict}"
+            print(line, flush=True)
     print(f"{wrong} figures differ.")
-    return int(wrong > 0)
+    if broken:
+        print(f"{broken} presets cannot be verified.")
+    return int(wrong + broken > 0)
 
 
 def run_reproduce(arguments: argparse.Namespace) -> int:
@@ -252,7 +261,7 @@ def run_reproduce(arguments: argparse.Namespace) -> int:
         if arguments.train:
             result = reproduction.retrain(row, arguments.runs)
         else:
-            result = reproduction.recompute(row)
+            result = reproduction.recompute(row, verbose=_verbose())
             wrong += not result.reproduced
         print(tables.plain(tables.reproduced(result)))
     return int(wrong > 0)
@@ -260,7 +269,7 @@ def run_reproduce(arguments: argparse.Namespace) -> int:
 
 def run_sheet(arguments: argparse.Namespace) -> None:
     """Draw what is in the cards of the presets, side by side."""
-    names = presets.list_presets(arguments.pattern)
+    names = _matching(arguments.pattern)
     pictures = {name: presets.find(name) / recipes.PICTURE for name in names}
     pictures = {name: path for name, path in pictures.items() if path.is_file()}
     if not pictures:
@@ -298,6 +307,21 @@ def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
     model = presets.load(arguments.preset)
     model.compile()
     return model, recipes.data({"data": data})
+
+
+def _matching(pattern: str) -> tuple[str, ...]:
+    """Names of presets, at least one."""
+    names = presets.list_presets(pattern)
+    if not names:
+        raise ValueError(
+            registry.unknown("preset", pattern, presets.list_presets())
+        )
+    return names
+
+
+def _verbose() -> int:
+    """A progress bar where someone looks; in a file it is a heap of lines."""
+    return int(sys.stdout.isatty())
 
 
 def _first(x: Any, rows: int | None) -> Any:

@@ -316,8 +316,17 @@ def recompute(
 
     Returns:
         Name of the figure to what is recorded and what is found.
+
+    Raises:
+        ValueError: If the preset does not say how it was measured.
     """
     about = presets.metadata(name)
+    if "recipe" not in about:
+        raise ValueError(
+            f"The preset {str(name)!r} has no figures to recompute. Expected "
+            f"a recipe in its {presets.METADATA}. Received: the keys "
+            f"{sorted(about)}. Write it with `keras-ae train`."
+        )
     model = presets.load(name)
     model.compile()
     wanted = {

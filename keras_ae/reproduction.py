@@ -279,14 +279,18 @@ def verdict(row: Row, figures: dict[str, Any]) -> str:
     return f"not reached: {abs(value - row.reach):.2g} from {row.reach:g}"
 
 
-def recompute(row: Row) -> Result:
+def recompute(row: Row, verbose: int = 0) -> Result:
     """The row's figure from the bundled weights and the real data.
+
+    Args:
+        row: The row.
+        verbose: 1 shows a progress bar.
 
     Raises:
         ValueError: If the preset is not there, or does not have the figure.
     """
     start = time.perf_counter()
-    pairs = recipes.recompute(row.preset, row.measured, verbose=1)
+    pairs = recipes.recompute(row.preset, row.measured, verbose)
     if row.figure not in pairs:
         raise ValueError(
             f"The preset {row.preset!r} was not measured for the row "

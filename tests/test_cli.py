@@ -239,6 +239,28 @@ def test_verify_finds_a_wrong_figure(here, monkeypatch, capsys):
     assert ": kl " in (out := capsys.readouterr().out) and "DIFFERS" in out
 
 
+def test_verify_goes_on_past_what_does_not_load(here, monkeypatch, capsys):
+    for name in ("mine_a", "mine_b", "mine_c"):
+        shutil.copytree(presets.find("vae_digits"), here / name)
+    weights = here / "mine_a" / presets.WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1])
+    about = presets.metadata(here / "mine_b")
+    del about["recipe"]
+    (here / "mine_b" / presets.METADATA).write_text(json.dumps(about))
+    monkeypatch.setenv("KERAS_AE_ZOO", str(here))
+    assert cli.main(["verify", "mine_*"]) == 1
+    out = capsys.readouterr().out
+    assert "mine_a: CANNOT BE VERIFIED" in out and "sha256" in out
+    assert "mine_b: CANNOT BE VERIFIED" in out and "recipe" in out
+    assert "mine_c: kl " in out and "2 presets cannot" in out
+
+
+@pytest.mark.parametrize("command", ["list", "verify", "sheet"])
+def test_a_pattern_without_presets_is_an_error(command, capsys):
+    assert cli.main([command, "vae_digts"]) == 2
+    assert "vae_digits" in capsys.readouterr().err
+
+
 def test_readme_check(here, capsys):
     path = shutil.copy(ROOT / "README.md", here)
     assert cli.main(["readme", path, "--check"]) == 0
