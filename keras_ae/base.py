@@ -245,11 +245,18 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """The logged terms of a batch."""
         x, target, weight = self.unpack(data)
-        logged: dict[str, tf.Tensor] = {}
-        for player in self.players():
-            terms = player.objective(x, target, training=False)
-            logged = self.reduce(terms, weight) | logged
+        logged = self.reduce(self.evaluated_terms(x, target), weight)
         return self.report(x, target, weight, logged, self.step)
+
+    @final
+    def evaluated_terms(
+        self, x: Any, target: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """What `test_step` averages: the terms of all players."""
+        terms: dict[str, tf.Tensor] = {}
+        for player in self.players():
+            terms = player.objective(x, target, training=False) | terms
+        return terms
 
     @property
     def step(self) -> tf.Tensor:

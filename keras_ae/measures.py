@@ -4,10 +4,12 @@ The key `metrics` of a recipe says which; see `measure`.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -18,6 +20,10 @@ from keras_ae import validation
 
 #: Inverse strengths of the probe's penalty, chosen on held-out training rows.
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+
+BATCH = 500  # rows of a batch, for terms that belong to one
+#: How terms are estimated.
+ESTIMATOR = "one evaluation with the model's own seeds"
 
 Splits = tuple[tuple[Any, Any], tuple[Any, Any]]
 
@@ -70,27 +76,53 @@ def agree(recorded: dict[str, Any], found: dict[str, Any]) -> bool:
 
 
 def _terms(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
-    """Without XLA, which would make other draws from the same seeds."""
+    """Those of `evaluate`, row by row where they are terms of a row, else
+    batch by batch. Without XLA, which would make other draws."""
     del verbose
     _, (x, _) = splits
-    kept = model.jit_compile
-    model.jit_compile = False
-    model.test_function = None
-    try:
-        terms = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
-    finally:
-        model.jit_compile = kept
-        model.test_function = None
+    rows = len(examples(x))
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def terms(batch: Any) -> dict[str, tf.Tensor]:
+        batch, target, _ = model.unpack((batch, None, None))
+        return model.evaluated_terms(batch, target)
+
+    parts, sizes = [], []
+    with model.evaluation_seeds():
+        for low in range(0, rows, BATCH):
+            batch = keras.tree.map_structure(
+                lambda leaf, low=low: leaf[low : low + BATCH], x
+            )
+            parts.append(keras.tree.map_structure(_by_row, terms(batch)))
+            sizes.append(len(examples(batch)))
+    weights = model.loss_weights(model.step)
+    for part in parts:
+        part["loss"] = sum(
+            float(weights.get(name, 1.0)) * part[name] for name in part
+        )
     texts = {"loss": "their weighted sum, nats"} | model.terms
-    return {
-        name: {
-            "value": round(value, 6),
+    figures = {}
+    for name in sorted(texts):
+        values = np.concatenate([part[name] for part in parts])
+        batches = len(values) < rows
+        figures[name] = _figure(
+            values,
             # Those that are not in nats are counts, shares and the like.
-            "unit": "nats" if "nats" in texts[name].split(", ") else "",
-            "rows": len(examples(x)),
+            "nats" if "nats" in texts[name].split(", ") else "",
+            sizes if batches else None,
+        ) | {
+            "rows": rows,
+            "estimator": f"{ESTIMATOR}, batches of {BATCH}"
+            if batches
+            else ESTIMATOR,
         }
-        for name, value in terms.items()
-    }
+    return figures
+
+
+def _by_row(term: tf.Tensor) -> np.ndarray:
+    """A term `[(S,) B]` as `[B]`, one of a whole batch as `[1]`."""
+    value = np.atleast_1d(np.asarray(term, np.float64))
+    return value.mean(axis=0) if value.ndim == 2 else value
 
 
 def _nll(
@@ -111,7 +143,10 @@ def _nll(
 
 def _squared_error(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
     del verbose
-    return {"squared_error": _figure(_errors(model, splits), "per value")}
+    return {
+        "squared_error": _figure(_errors(model, splits), "per value")
+        | {"estimator": "at the mean of the code"}
+    }
 
 
 def _normalized(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
@@ -121,7 +156,10 @@ def _normalized(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
         "normalized_squared_error": _figure(
             _errors(model, splits) / variance, "of the variance"
         )
-        | {"estimator": f"variance {variance:.6f} of the training values"}
+        | {
+            "estimator": f"at the mean of the code, variance {variance:.6f} of "
+            "the training values"
+        }
     }
 
 
@@ -216,13 +254,13 @@ def _errors(model: Any, splits: Splits) -> np.ndarray:
     return _flat((model.predict(x, verbose=0) - examples(x)) ** 2).mean(axis=1)
 
 
-def _figure(values: np.ndarray, unit: str) -> dict[str, Any]:
-    """Mean over rows with its standard error."""
+def _figure(
+    values: np.ndarray, unit: str, weights: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """Mean over rows with its standard error; that of one has none."""
     values = np.asarray(values, np.float64)
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    return {
-        "value": round(float(values.mean()), 6),
-        "standard_error": round(float(error), 6),
-        "unit": unit,
-        "rows": len(values),
-    }
+    figure = {"value": round(float(np.average(values, weights=weights)), 6)}
+    if len(values) > 1:
+        error = values.std(ddof=1) / np.sqrt(len(values))
+        figure["standard_error"] = round(float(error), 6)
+    return figure | {"unit": unit, "rows": len(values)}

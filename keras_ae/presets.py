@@ -27,6 +27,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+import keras_ae
 from keras_ae import delivery
 from keras_ae import registry
 
@@ -246,6 +247,7 @@ def save(model: Any, folder: str | Path, **about: Any) -> None:
         "sha256": {f: sha256(folder / f) for f in (CONFIG, WEIGHTS)},
         "versions": {
             "python": platform.python_version(),
+            "keras_ae": keras_ae.__version__,
             "keras": keras.__version__,
             "tensorflow": tf.__version__,
             "tensorflow_probability": tfp.__version__,
@@ -260,7 +262,6 @@ def save(model: Any, folder: str | Path, **about: Any) -> None:
 def card(about: dict[str, Any]) -> str:
     """A model card in Markdown from the metadata of a preset."""
     cls = registry.get(about["variant"])
-    first = cls.__doc__.strip().splitlines()[0]
     lines = [
         "---",
         "library_name: keras",
@@ -269,7 +270,11 @@ def card(about: dict[str, Any]) -> str:
         "---",
         f"# {about['name']}",
         "",
-        f"`{cls.__name__}`: {first}",
+    ]
+    if about.get("description"):
+        lines += [about["description"], ""]
+    lines += [
+        f"`{cls.__name__}`: {cls.__doc__.strip().splitlines()[0]}",
         "",
         "```python",
         "import keras_ae",
@@ -282,16 +287,15 @@ def card(about: dict[str, Any]) -> str:
         + ", ".join(f"{k} {v}" for k, v in about["versions"].items())
         + ".",
     ]
-    if (about.get("picture") or "") != "":
+    if about.get("picture"):
         lines += ["", f"![Reconstructions and samples]({about['picture']})"]
-    for title, key in (
-        ("Data", "data"),
-        ("Metrics", "metrics"),
-        ("Recipe", "recipe"),
+    for key, section in (
+        ("data", _bullets),
+        ("metrics", _figures),
+        ("recipe", _json),
     ):
         if about.get(key):
-            lines += ["", f"## {title}", ""]
-            lines += _bullets(about[key])
+            lines += ["", f"## {key.capitalize()}", "", *section(about[key])]
     if about.get("wall_time"):
         lines += ["", f"Training took {about['wall_time'] / 60:.1f} minutes."]
     lines += ["", f"sha256 of the weights: `{about['sha256'][WEIGHTS]}`", ""]
@@ -456,17 +460,32 @@ def _strip(node: Any) -> Any:
     return node
 
 
-def _bullets(value: Any, indent: str = "") -> list[str]:
+def _bullets(value: Any) -> list[str]:
     if not isinstance(value, dict):
-        return [f"{indent}{value}"]
-    lines = []
-    for key, entry in value.items():
-        if isinstance(entry, dict):
-            lines.append(f"{indent}- {key}:")
-            lines += _bullets(entry, indent + "  ")
-        else:
-            lines.append(f"{indent}- {key}: {entry}")
-    return lines
+        return [str(value)]
+    return [f"- {key}: {entry}" for key, entry in value.items()]
+
+
+def _figures(metrics: Any) -> list[str]:
+    """A table, one column for everything that is said of any figure."""
+    if not isinstance(metrics, dict):
+        return _bullets(metrics)
+    figures = {
+        name: figure if isinstance(figure, dict) else {"value": figure}
+        for name, figure in metrics.items()
+    }
+    columns = list(dict.fromkeys(k for f in figures.values() for k in f))
+    rows = [
+        ["figure", *(column.replace("_", " ") for column in columns)],
+        ["---"] * (1 + len(columns)),
+    ]
+    for name, figure in figures.items():
+        rows.append([name, *(str(figure.get(c, "")) for c in columns)])
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _json(value: Any) -> list[str]:
+    return ["```json", json.dumps(value, indent=2), "```"]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

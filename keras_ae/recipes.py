@@ -48,6 +48,12 @@ KEYS = (
 )
 RUNS = Path("runs")
 PICTURE = "picture.png"
+#: What `data` does for each binarization.
+_PREPROCESSING = {
+    None: "values in [0, 1]",
+    "dynamic": "bits drawn from values in [0, 1]: training images anew at "
+    "every epoch, test images once from seed 0",
+}
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -161,7 +167,7 @@ def publish(
     about = {
         "picture": PICTURE,
         "description": recipe["description"],
-        "data": recipe["data"],
+        "data": described(recipe["data"]),
         "recipe": recipe,
         "metrics": measures.measure(model, recipe["metrics"], splits, verbose),
         "wall_time": WallTime(work / "seconds.txt").seconds,
@@ -263,7 +269,7 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     wanted = recipe["data"]
     (x, y), (x_test, y_test) = datasets.load(wanted["name"])
     binarization = validation.check_in(
-        "binarization", wanted.get("binarization"), (None, "dynamic")
+        "binarization", wanted.get("binarization"), _PREPROCESSING
     )
     if binarization == "dynamic":
         x = datasets.dynamic_binarization(x)
@@ -274,6 +280,14 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     if condition == "labels":
         x, x_test = (x, y), (x_test, y_test)
     return (x, y), (x_test, y_test)
+
+
+def described(wanted: dict[str, Any]) -> dict[str, Any]:
+    """The data of a recipe, with their hash and what `data` does to them."""
+    return wanted | {
+        "sha256": datasets.fingerprint(wanted["name"]),
+        "preprocessing": _PREPROCESSING[wanted.get("binarization")],
+    }
 
 
 def examples_of_each(x: Any, y: np.ndarray | None, count: int = 10) -> Any:
@@ -318,7 +332,8 @@ def recompute(
         Name of the figure to what is recorded and what is found.
 
     Raises:
-        ValueError: If the preset does not say how it was measured.
+        ValueError: If the preset does not say how it was measured, or the
+            data of that name are others here.
     """
     about = presets.metadata(name)
     if "recipe" not in about:
@@ -326,6 +341,14 @@ def recompute(
             f"The preset {str(name)!r} has no figures to recompute. Expected "
             f"a recipe in its {presets.METADATA}. Received: the keys "
             f"{sorted(about)}. Write it with `keras-ae train`."
+        )
+    used = about["data"]
+    received = datasets.fingerprint(used["name"])
+    if received != used.get("sha256"):
+        raise ValueError(
+            f"The preset {str(name)!r} was measured on other data. Expected "
+            f"{used['name']!r} with sha256 {used.get('sha256')}. Received: "
+            f"{received}. Look at the file in KERAS_AE_DATA."
         )
     model = presets.load(name)
     model.compile()

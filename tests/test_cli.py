@@ -240,19 +240,23 @@ def test_verify_finds_a_wrong_figure(here, monkeypatch, capsys):
 
 
 def test_verify_goes_on_past_what_does_not_load(here, monkeypatch, capsys):
-    for name in ("mine_a", "mine_b", "mine_c"):
+    for name in ("mine_a", "mine_b", "mine_c", "mine_d"):
         shutil.copytree(presets.find("vae_digits"), here / name)
     weights = here / "mine_a" / presets.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1])
     about = presets.metadata(here / "mine_b")
     del about["recipe"]
     (here / "mine_b" / presets.METADATA).write_text(json.dumps(about))
+    about = presets.metadata(here / "mine_d")
+    about["data"]["sha256"] = "0" * 64
+    (here / "mine_d" / presets.METADATA).write_text(json.dumps(about))
     monkeypatch.setenv("KERAS_AE_ZOO", str(here))
     assert cli.main(["verify", "mine_*"]) == 1
     out = capsys.readouterr().out
     assert "mine_a: CANNOT BE VERIFIED" in out and "sha256" in out
     assert "mine_b: CANNOT BE VERIFIED" in out and "recipe" in out
-    assert "mine_c: kl " in out and "2 presets cannot" in out
+    assert "mine_c: kl " in out and "3 presets cannot" in out
+    assert "mine_d: CANNOT BE VERIFIED" in out and "other data" in out
 
 
 @pytest.mark.parametrize("command", ["list", "verify", "sheet"])

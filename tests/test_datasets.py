@@ -29,6 +29,20 @@ def loaded():
     return load
 
 
+def test_a_fingerprint_is_of_every_value(monkeypatch):
+    (x, y), test = datasets.load("digits")
+    prints = {datasets.fingerprint("digits")}
+    assert datasets.fingerprint("digits") in prints
+    other = x.copy()
+    other[-1, -1, -1, 0] += 1e-6
+    for train in ((other, y), (x, y[::-1]), (x.reshape(-1, 64), y), (x, None)):
+        monkeypatch.setitem(
+            datasets._LOADERS, "digits", lambda train=train: (train, test)
+        )
+        prints.add(datasets.fingerprint("digits"))
+    assert len(prints) == 5
+
+
 # Means of the training pixels as published with each data set.
 MEANS = {"mnist": 0.1307, "fashion_mnist": 0.2860}
 

@@ -150,6 +150,57 @@ def test_an_unknown_figure(identity, splits):
         measures.measure(identity, {"fid": {}}, splits)
 
 
+def test_terms_are_those_of_evaluate_with_the_error_of_their_rows(splits):
+    """A penalty that needs no draws is computed row by row with NumPy."""
+    _, (x, _) = splits
+    model = keras_ae.VAE.create(64, 3, hidden=(8,), seed=0)
+    model.compile("adam", jit_compile=False)
+    found = measures.measure(model, {"terms": {}}, splits)
+    evaluated = model.evaluate(x, batch_size=500, return_dict=True, verbose=0)
+    assert found.keys() == evaluated.keys()
+    for name, value in evaluated.items():
+        # Means in single and in double precision.
+        assert found[name]["value"] == pytest.approx(value, rel=1e-5)
+        assert found[name]["rows"] == len(x)
+    posterior = model.encode(x).distribution
+    mean, scale = posterior.mean().numpy(), posterior.stddev().numpy()
+    kl = (mean**2 + scale**2 - 1 - 2 * np.log(scale)).sum(axis=1) / 2
+    assert found["kl"]["value"] == pytest.approx(kl.mean(), rel=1e-4)
+    error = kl.std(ddof=1) / np.sqrt(len(kl))
+    assert found["kl"]["standard_error"] == pytest.approx(error, rel=1e-4)
+
+
+def test_terms_of_a_batch_have_the_error_of_their_batches(splits, monkeypatch):
+    """Perplexity is of a batch; its last one is shorter."""
+    _, (x, _) = splits
+    model = keras_ae.VQVAE.create(64, (4, 2), hidden=(4,), seed=0)
+    model.compile("adam", jit_compile=False)
+    monkeypatch.setattr(measures, "BATCH", 100)
+    found = measures.measure(model, {"terms": {}}, splits)
+    evaluated = model.evaluate(x, batch_size=100, return_dict=True, verbose=0)
+    for name, value in evaluated.items():
+        assert found[name]["value"] == pytest.approx(value, rel=1e-5)
+    parts = [
+        model.evaluate(part, batch_size=100, return_dict=True, verbose=0)
+        for part in np.split(x, range(100, len(x), 100))
+    ]
+    means = [part["perplexity"] for part in parts]
+    figure = found["perplexity"]
+    assert figure["standard_error"] == pytest.approx(
+        np.std(means, ddof=1) / np.sqrt(len(means)), rel=1e-4
+    )
+    assert "batches of 100" in figure["estimator"]
+    assert "batches" not in found["reconstruction"]["estimator"]
+
+
+def test_one_batch_has_no_error(splits):
+    model = keras_ae.VQVAE.create(64, (4, 2), hidden=(4,), seed=0)
+    model.compile("adam")
+    found = measures.measure(model, {"terms": {}}, splits)
+    assert "standard_error" not in found["perplexity"]
+    assert found["loss"]["standard_error"] > 0
+
+
 def test_units_are_those_of_the_terms(splits):
     model = keras_ae.VQVAE.create(64, (4, 2), hidden=(4,))
     model.compile("adam")

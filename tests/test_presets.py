@@ -374,3 +374,17 @@ def test_the_card_says_where_the_model_comes_from(folder):
     assert card.startswith("---\nlibrary_name: keras\n")
     assert about["sha256"][presets.WEIGHTS] in card
     assert "digits" in card
+
+
+def test_the_card_has_a_line_a_figure_and_the_recipe_to_copy(folder):
+    recipe = {"preset": "mine", "model": {"hidden": [4]}}
+    figures = {"loss": {"value": 1.5, "rows": 3}, "kl": {"standard_error": 2}}
+    about = presets.metadata(folder) | {"metrics": figures, "recipe": recipe}
+    card = presets.card(about)
+    assert "| figure | value | rows | standard error |" in card
+    assert "| loss | 1.5 | 3 |  |" in card
+    assert "| kl |  |  | 2 |" in card
+    assert json.loads(card.split("```json")[1].split("```")[0]) == recipe
+    assert "| accuracy | 0.9 |" in presets.card(
+        about | {"metrics": {"accuracy": 0.9}}
+    )
