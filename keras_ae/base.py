@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae import datasets
 from keras_ae import export
 from keras_ae import heads
 from keras_ae import inference
@@ -165,9 +166,8 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         log_px = self.decode_given(z, x).log_prob(self.default_target(x))
         return {"reconstruction": -log_px}
 
-    def adapt(self, x: Any) -> None:
-        """Initialize from training examples what is better not random; to
-        be called before `fit`, if at all."""
+    def adapt_parts(self, x: Any) -> None:
+        """What `adapt` does with checked examples, the model being built."""
         del x  # by default nothing
 
     def default_target(self, x: Any) -> tf.Tensor:
@@ -183,6 +183,21 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         """The terms of one pass over a batch."""
         return self.loss_terms(self.forward(x, training), target, training)
 
+    @final
+    def adapt(self, x: Any) -> None:
+        """Initialize from training examples what is better not random; to
+        be called before `fit`, if at all.
+
+        Args:
+            x: Rows in memory.
+
+        Raises:
+            ValueError: On rows that do not fit the model, or too few.
+        """
+        x = self.check_inputs(datasets.sources(x))
+        self.build_on(x)
+        self.adapt_parts(x)
+
     def call(self, x: Any, training: bool = False) -> tf.Tensor:
         """The mean of p(x|z) at the mean of q(z|x), `[B, ...]`."""
         z = self.encode(x, training=training).mean()
@@ -195,6 +210,14 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             return
         self.build_parts(input_shape)
         self.built = True
+
+    @final
+    def build_on(self, x: Any) -> None:
+        """Build on the shapes of a batch, if that is not done."""
+        if not self.built:
+            self.build(
+                keras.tree.map_structure(lambda t: (None, *t.shape[1:]), x)
+            )
 
     def build_parts(self, input_shape: Any) -> None:
         """Build encoder, decoder; a variant with more parts adds its own."""
@@ -216,10 +239,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             lambda t: None if t is None else tf.cast(t, tf.float32),
             (x, y, weight),
         )
-        if not self.built:
-            self.build(
-                keras.tree.map_structure(lambda t: (None, *t.shape[1:]), x)
-            )
+        self.build_on(x)
         return x, self.default_target(x) if y is None else y, weight
 
     @final

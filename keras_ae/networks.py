@@ -129,7 +129,9 @@ def _sizes(x: tf.Tensor) -> list:
 
 def linear(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
     """No layer at all: with the projection, one linear map."""
-    del hidden
+    if hidden:
+        expected = "no widths, since network='linear' has no hidden layers"
+        raise ValueError(validation.invalid("hidden", expected, hidden))
     return mlp(shape, (), **options, name="linear")
 
 

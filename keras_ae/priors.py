@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -33,7 +32,7 @@ class BasePrior(AutoConfig, keras.Layer, abc.ABC):
         self.built = True
 
     def adapt(self, x: Any, next_seed: Callable) -> None:
-        """Initialize from examples what can be; see `VAE.adapt`."""
+        """Initialize from examples what can be; see `VAE.adapt_parts`."""
         del x, next_seed  # by default nothing can be
 
     @abc.abstractmethod
@@ -193,8 +192,6 @@ class VampPrior(BasePrior):
 
     def adapt(self, x: Any, next_seed: Callable) -> None:
         """Start from examples, drawn without replacement."""
-        x = np.asarray(getattr(x, "source", x), np.float32)
-        validation.check_data("x", x, self.pseudo_inputs.shape[1:])
         if len(x) < self.components:
             raise ValueError(
                 "There are too few examples to start from. Expected at least "

@@ -20,9 +20,10 @@ class BaseSparsity(AutoConfig, abc.ABC):
         """Raise `ValueError` if codes of this shape cannot be sparse so."""
         del event_shape  # any shape
 
-    def code(self, h: tf.Tensor) -> tf.Tensor:
+    def code(self, h: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The code that the decoder sees, from the encoder's numbers
         `[B, ..., d]`."""
+        del training  # the same in training and evaluation
         return h
 
     def penalty(self, h: tf.Tensor) -> tf.Tensor:
@@ -84,8 +85,9 @@ class KLToRho(BaseSparsity):
             "rho", rho, 0, 1, open_low=True, open_high=True
         )
 
-    def code(self, h: tf.Tensor) -> tf.Tensor:
+    def code(self, h: tf.Tensor, training: bool = False) -> tf.Tensor:
         """See `BaseSparsity.code`."""
+        del training  # the same in training and evaluation
         return tf.sigmoid(h)
 
     def penalty(self, h: tf.Tensor) -> tf.Tensor:
@@ -106,31 +108,41 @@ class TopK(BaseSparsity):
     Nothing is penalized: the k-sparse autoencoder. The gradient reaches only
     the values that are kept.
 
+    Call the model's `adapt` before `fit`, or many units never learn.
+
     Args:
         k: Values to keep, at most the length of a code. Defaults to 10.
+        alpha: Factor of `k` outside training, at least 1, for codes that are
+            easier to classify. Defaults to 1.
 
     Example:
         >>> TopK(1).code(tf.constant([[1.0, 3.0, 2.0]])).numpy().tolist()
         [[0.0, 3.0, 0.0]]
 
-    Reference: Makhzani, Frey, 2013. k-Sparse Autoencoders.
+    Reference: Makhzani, Frey, 2013. k-Sparse Autoencoders, algorithm 1.
         https://arxiv.org/abs/1312.5663
     """
 
-    def __init__(self, k: int = 10):
+    def __init__(self, k: int = 10, alpha: float = 1.0):
         self.k = validation.check_count("k", k)
+        self.alpha = validation.check_number("alpha", alpha, 1)
+
+    def kept(self, training: bool) -> int:
+        """How many values are kept."""
+        return self.k if training else round(self.alpha * self.k)
 
     def check_shape(self, event_shape: tuple[int, ...]) -> None:
         """See `BaseSparsity.check_shape`."""
-        if self.k > event_shape[-1]:
+        kept = self.kept(training=False)
+        if kept > event_shape[-1]:
             expected = f"at most the length of a code, {event_shape[-1]}"
-            raise ValueError(validation.invalid("k", expected, self.k))
+            raise ValueError(validation.invalid("alpha * k", expected, kept))
 
-    def code(self, h: tf.Tensor) -> tf.Tensor:
+    def code(self, h: tf.Tensor, training: bool = False) -> tf.Tensor:
         """See `BaseSparsity.code`."""
-        _, largest = tf.math.top_k(h, self.k)  # [B, ..., k]
-        kept = tf.one_hot(largest, h.shape[-1], dtype=h.dtype)
-        return h * tf.reduce_sum(kept, axis=-2)
+        _, largest = tf.math.top_k(h, self.kept(training))  # [B, ..., kept]
+        among = tf.one_hot(largest, h.shape[-1], dtype=h.dtype)
+        return h * tf.reduce_sum(among, axis=-2)
 
 
 _SPARSITIES = {"l1": L1, "kl_to_rho": KLToRho, "top_k": TopK}

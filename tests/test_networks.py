@@ -158,3 +158,5 @@ def test_unknown_network_and_widths_are_refused():
         networks.pair("rnn", (4,), (2,))
     with pytest.raises(ValueError, match="hidden.*-3"):
         networks.pair("mlp", (4,), (2,), (8, -3))
+    with pytest.raises(ValueError, match=r"hidden.*no widths.*\(8,\)"):
+        networks.pair("linear", (4,), (2,), (8,))

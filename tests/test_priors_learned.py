@@ -164,6 +164,18 @@ def test_pseudo_inputs_start_as_different_examples():
         vae.adapt(x[:, :5])
 
 
+def test_adapting_builds_a_model_of_ones_own_networks():
+    x = rows(3)
+    encoder, decoder = (
+        keras_ae.DistributionNetwork(keras.layers.Flatten(), head, size)
+        for head, size in (("gaussian", 2), ("bernoulli", 8))
+    )
+    vae = keras_ae.VAE(encoder, decoder, {"vamp": {"components": 3}})
+    vae.adapt(x)
+    found = vae.prior.pseudo_inputs.numpy()
+    np.testing.assert_array_equal(np.sort(found, 0), np.sort(x, 0))
+
+
 def test_rows_that_are_redrawn_start_from_their_source():
     x = rows(3)
     vae = made({"vamp": {"components": 3}})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -62,8 +63,26 @@ class SparseAutoencoder(Autoencoder):
         """See `BaseAutoencoder.encode`."""
         h = super().encode(x, training=training).mean()
         rank = len(self.encoder.event_shape)
-        code = self.sparsity.code(h)
+        code = self.sparsity.code(h, training)
         return tfd.Independent(tfd.Deterministic(code), rank)
+
+    def adapt_parts(self, x: Any) -> None:
+        """See `BaseAutoencoder.adapt_parts`. An encoder of one layer starts
+        to read from the mean of the examples, and a decoder of one layer to
+        write what is read, as the encoder's transpose. Without, most units
+        are never among the largest, and what is never kept never learns.
+
+        Reference: Gao et al., 2024. Scaling and Evaluating Sparse
+            Autoencoders. https://arxiv.org/abs/2406.04093
+        """
+        if self.encoder.body.weights:
+            return
+        reads = self.encoder.projection
+        mean = x.reshape(len(x), -1).mean(axis=0, dtype=np.float64)
+        reads.bias.assign(-mean @ reads.kernel)
+        writes = self.decoder.projection.kernel
+        if writes.shape == reads.kernel.shape[::-1]:
+            writes.assign(tf.transpose(reads.kernel))
 
     def loss_terms(
         self, forward: Forward, target: tf.Tensor, training: bool

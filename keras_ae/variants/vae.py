@@ -74,8 +74,8 @@ class VAE(BaseAutoencoder):
         if not self.prior.built:
             self.prior.build((None, *self.encoder.event_shape), input_shape)
 
-    def adapt(self, x: Any) -> None:
-        """See `BaseAutoencoder.adapt`; here for priors made of examples."""
+    def adapt_parts(self, x: Any) -> None:
+        """See `BaseAutoencoder.adapt_parts`; for priors made of examples."""
         self.prior.adapt(x, self.next_seed)
 
     def draw(self, posterior: tfd.Distribution) -> tf.Tensor:

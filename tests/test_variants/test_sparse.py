@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae import SparseAutoencoder
+from keras_ae import datasets
 from keras_ae import sparsity
 
 tfd = tfp.distributions
@@ -41,6 +42,43 @@ def test_top_k_codes_have_exactly_k_active_units():
     model.fit(data(), epochs=2, verbose=0)
     active = (model.embed(data()) != 0).sum(axis=1)
     np.testing.assert_array_equal(active, np.full(64, 3))
+
+
+def test_alpha_keeps_more_units_outside_training():
+    model = small(sparsity=sparsity.TopK(3, alpha=2))
+    for training, kept in ((True, 3), (False, 6)):
+        code = model.encode(data(), training=training).mean().numpy()
+        np.testing.assert_array_equal((code != 0).sum(axis=1), kept)
+    assert model.from_config(model.get_config()).sparsity.alpha == 2
+
+
+def test_adapted_units_write_what_they_read_around_the_mean():
+    x = data() + 3.0
+    model = SparseAutoencoder.create((6,), 16, network="linear", seed=0)
+    model.adapt(x)
+    mean = x.mean(axis=0)
+    # The code of the mean is 0; single precision.
+    np.testing.assert_allclose(model.embed(mean[None]), 0, atol=1e-5)
+    reads = model.encoder.projection.kernel.numpy()
+    written = model.decode(np.eye(16, dtype="float32")).mean().numpy()
+    np.testing.assert_allclose(written, reads.T, atol=1e-6)
+
+
+def test_adapted_units_learn():
+    """Of 200 units for digits, most stay silent if left to chance."""
+    (x, _), _ = datasets.load("digits")
+
+    def active(adapt):
+        model = SparseAutoencoder.create(
+            (8, 8, 1), 200, network="linear", sparsity=sparsity.TopK(8), seed=0
+        )
+        if adapt:
+            model.adapt(x)
+        model.compile(keras.optimizers.Adam(3e-3), jit_compile=False)
+        model.fit(x, batch_size=64, epochs=20, verbose=0)
+        return (model.embed(x) != 0).any(axis=0).sum()
+
+    assert active(False) < 100 < active(True)
 
 
 def test_gradient_reaches_the_rows_of_active_units_alone():
@@ -80,5 +118,5 @@ def test_bad_strength_is_refused(strength):
 
 
 def test_k_above_the_code_is_refused():
-    with pytest.raises(ValueError, match="at most .*16.* Received: k=17"):
+    with pytest.raises(ValueError, match="at most .*16.* Received: .*17"):
         small(sparsity=sparsity.TopK(17))
