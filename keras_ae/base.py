@@ -224,6 +224,8 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         encoder_shape, decoder_shape = self.part_shapes(input_shape)
         self.encoder.build(encoder_shape)
         self.decoder.build(decoder_shape)
+        if self.decoder.tied:
+            self.decoder.tie(self.encoder)
 
     def part_shapes(self, input_shape: Any) -> tuple[Any, Any]:
         """Shapes that encoder and decoder are built on."""
@@ -446,7 +448,8 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
         Args:
             input_shape: Shape of one example, without batch axis.
             latent_dim: Length of a code.
-            network: `"linear"`, `"mlp"`, `"gated"` or `"conv"`. Defaults to
+            network: `"linear"`, `"tied"` (linear, the decoder's weights those
+                of the encoder), `"mlp"`, `"gated"` or `"conv"`. Defaults to
                 `"mlp"`.
             hidden: Widths of the encoder's hidden layers, or filters of its
                 convolutions; the decoder mirrors them. Defaults to (512, 256)
@@ -481,6 +484,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
                     bodies[1],
                     cls.likelihood_head() if likelihood is None else likelihood,
                     input_shape,
+                    tied=network == "tied",
                 ),
                 seed=seed,
                 **options,

@@ -32,6 +32,8 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         head: A head or its name (`"gaussian"`, `"bernoulli"`, ...).
         event_shape: Shape of one outcome, without batch axes; an int is a
             vector's length.
+        tied: Whether the projection uses the weights of another network's,
+            transposed, see `tie`. Defaults to False.
 
     Raises:
         ValueError: If the body's output fits the event in neither way.
@@ -48,9 +50,11 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         body: keras.Layer,
         head: str | heads.BaseHead,
         event_shape: int | Sequence[int],
+        tied: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self.tied = tied
         self.body = validation.check_type("body", body, keras.Layer)
         self.head = heads.get(head)
         self.event_shape = validation.check_shape("event_shape", event_shape)
@@ -76,7 +80,8 @@ class DistributionNetwork(AutoConfig, keras.Layer):
                 f"event_shape={self.event_shape}. Received: {tuple(features)}"
             )
         self._widths = sizes
-        self.projection = keras.layers.Dense(
+        layer = Transposed if self.tied else keras.layers.Dense
+        self.projection = layer(
             sum(sizes), name="projection", dtype=self.dtype_policy
         )
         self.projection.build(features)
@@ -84,6 +89,25 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             self.head.build((None, *self.event_shape))
             self.head.built = True
         self.built = True
+
+    def tie(self, other: "DistributionNetwork") -> None:
+        """Use the weights of another network's projection, transposed; both
+        are built.
+
+        Raises:
+            ValueError: If there is more than one layer in the way.
+        """
+        expected = (self.projection.units, self.projection.features)
+        received = tuple(other.projection.kernel.shape)
+        if self.body.weights or other.body.weights or received != expected:
+            raise ValueError(
+                "The networks cannot share their weights. Expected one layer "
+                f"each, with a kernel of shape {expected} to transpose. "
+                f"Received: {received}, {len(self.body.weights)} and "
+                f"{len(other.body.weights)} weights of other layers. "
+                "network='tied' is for heads of one number a value."
+            )
+        self.projection.tie(other.projection)
 
     def call(self, inputs: Any, training: bool = False) -> tfd.Distribution:
         """The distribution; `inputs` is a tensor, or a list whose first
@@ -117,6 +141,41 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         return self.head(*parts, rank=len(self.event_shape))
 
 
+class Transposed(keras.Layer):
+    """Writes along what a dense layer reads, plus a bias of its own.
+
+    Args:
+        units: Values of an output.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.units = units
+        self._kernel: Callable | None = None
+
+    def build(self, input_shape: Any) -> None:
+        """Make the bias."""
+        self.features = input_shape[-1]
+        self.bias = self.add_weight(
+            shape=(self.units,), initializer="zeros", name="bias"
+        )
+
+    def tie(self, dense: keras.layers.Dense) -> None:
+        """Share the kernel of a layer. It remains that layer's alone, which
+        saves it: a function is not tracked."""
+        self._kernel = lambda: dense.kernel
+
+    def call(self, inputs: Any) -> Any:
+        """`[..., code]` to `[..., units]`."""
+        if self._kernel is None:
+            raise ValueError(
+                "A tied network has no weights until its model is built. "
+                "Call `build` of the model, or make it by `create`."
+            )
+        kernel = keras.ops.convert_to_tensor(self._kernel())
+        return keras.ops.matmul(inputs, keras.ops.transpose(kernel)) + self.bias
+
+
 def _is_shapes(shape: Any) -> bool:
     return bool(shape) and isinstance(shape[0], (list, tuple))
 
@@ -130,7 +189,7 @@ def _sizes(x: tf.Tensor) -> list:
 def linear(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
     """No layer at all: with the projection, one linear map."""
     if hidden:
-        expected = "no widths, since network='linear' has no hidden layers"
+        expected = "no widths, since a linear network has no hidden layers"
         raise ValueError(validation.invalid("hidden", expected, hidden))
     return mlp(shape, (), **options, name="linear")
 
@@ -258,6 +317,7 @@ def _size_after(hidden: tuple, shape: tuple) -> tuple[int, ...]:
 #: name -> (encoder body, decoder body, default widths)
 NETWORKS = {
     "linear": (linear, linear, ()),
+    "tied": (linear, linear, ()),
     "mlp": (mlp, mlp, (512, 256)),
     "gated": (gated, gated, (300, 300)),
     "conv": (conv_encoder, conv_decoder, (32, 64)),
@@ -274,7 +334,7 @@ def pair(
     """Bodies of an encoder and of the decoder that mirrors it.
 
     Args:
-        network: `"linear"`, `"mlp"`, `"gated"` or `"conv"`.
+        network: `"linear"`, `"tied"`, `"mlp"`, `"gated"` or `"conv"`.
         input_shape: Shape of one example.
         latent_shape: Shape of one code.
         hidden: Widths (filters) of the encoder, input side first; the

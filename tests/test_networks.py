@@ -153,6 +153,70 @@ def test_hidden_widths_mirror():
     assert widths == [[8, 4], [4, 8]]
 
 
+def tied_model(rng):
+    model = keras_ae.Autoencoder.create((3, 4, 1), 5, network="tied", seed=0)
+    model.encoder.projection.bias.assign(rng.normal(size=5))
+    model.decoder.projection.bias.assign(rng.normal(size=12))
+    return model, rng.normal(size=(4, 3, 4, 1)).astype("float32")
+
+
+def by_numpy(model, x):
+    kernel, reads, writes = map(np.asarray, model.get_weights())
+    code = x.reshape(-1, 12) @ kernel + reads
+    return (code @ kernel.T + writes).reshape(x.shape)
+
+
+def test_tied_networks_share_one_kernel(rng):
+    model, x = tied_model(rng)
+    assert [w.shape for w in model.weights] == [(12, 5), (5,), (12,)]
+    np.testing.assert_allclose(
+        model.predict(x), by_numpy(model, x), rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("form", ["keras", "preset", "clone", "savedmodel"])
+def test_tied_networks_stay_tied(form, rng, tmp_path):
+    model, x = tied_model(rng)
+    model.compile("sgd")
+    if form == "keras":
+        model.save(tmp_path / "model.keras")
+        again = keras.saving.load_model(tmp_path / "model.keras")
+    elif form == "preset":
+        model.save_to_preset(tmp_path / "mine")
+        again = keras_ae.load(tmp_path / "mine")
+    elif form == "clone":
+        again = keras.models.clone_model(model)
+        again.set_weights(model.get_weights())
+    else:
+        model.export(tmp_path / "served")
+        served = tf.saved_model.load(tmp_path / "served")
+        np.testing.assert_allclose(
+            served.reconstruct(x)["reconstruction"], by_numpy(model, x), rtol=1e-5, atol=1e-5
+        )
+        return
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    again.compile("sgd", jit_compile=False)
+    again.fit(x, epochs=2, verbose=0)
+    assert not np.array_equal(again.predict(x), model.predict(x))
+    np.testing.assert_allclose(
+        again.predict(x), by_numpy(again, x), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_networks_that_cannot_be_tied():
+    for cls, options in (
+        (keras_ae.Autoencoder, {"likelihood": "gaussian"}),  # mean and scale
+        (keras_ae.VAE, {}),  # so has its posterior
+    ):
+        with pytest.raises(ValueError, match="cannot share.*Expected one"):
+            cls.create((4,), 2, network="tied", **options)
+    decoder = keras_ae.DistributionNetwork(
+        keras.layers.Flatten(), "point", 4, tied=True
+    )
+    with pytest.raises(ValueError, match="no weights until"):
+        decoder(tf.zeros([1, 2]))
+
+
 def test_unknown_network_and_widths_are_refused():
     with pytest.raises(ValueError, match="network.*'rnn'"):
         networks.pair("rnn", (4,), (2,))

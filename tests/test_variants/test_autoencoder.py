@@ -13,8 +13,8 @@ from keras_ae import datasets
 from keras_ae import heads
 
 
-def subspace_of(model, x, steps_of_32):
-    """Train a linear autoencoder on all rows at once."""
+def trained_error(model, x, steps_of_32):
+    """Squared error a row after training on all rows at once."""
     steps = 32 * steps_of_32
     rate = keras.optimizers.schedules.CosineDecay(1e-2, steps)
     # A short memory of squares: directions of small variance come last.
@@ -26,8 +26,7 @@ def subspace_of(model, x, steps_of_32):
         epochs=steps_of_32,
         verbose=0,
     )
-    error = np.square(model.predict(x) - x).sum() / len(x)
-    return error, model.decoder.projection.kernel.numpy().T
+    return np.square(model.predict(x) - x).sum() / len(x)
 
 
 def principal(x, k):
@@ -47,10 +46,11 @@ def test_linear_autoencoder_is_pca_on_digits(scale):
         likelihood=heads.Gaussian(scale),
         seed=0,
     )
-    error, basis = subspace_of(model, x, 60)
+    error = trained_error(model, x, 60)
     expected, components = principal(x, 10)
     np.testing.assert_allclose(error, expected, rtol=1e-3)
-    angles = scipy.linalg.subspace_angles(basis.astype(float), components)
+    basis = model.decoder.projection.kernel.numpy().T.astype(float)
+    angles = scipy.linalg.subspace_angles(basis, components)
     assert angles.max() < 1e-3
 
 
@@ -61,11 +61,26 @@ def test_linear_autoencoder_is_pca_on_mnist():
     (x, _), _ = datasets.load("mnist")
     x = x[:400, ::2, ::2]  # every other pixel: a quarter of the work
     model = Autoencoder.create((14, 14, 1), 6, network="linear", seed=0)
-    error, basis = subspace_of(model, x, 40)
+    error = trained_error(model, x, 40)
     expected, components = principal(x, 6)
     np.testing.assert_allclose(error, expected, rtol=1e-3)
-    angles = scipy.linalg.subspace_angles(basis.astype(float), components)
+    basis = model.decoder.projection.kernel.numpy().T.astype(float)
+    angles = scipy.linalg.subspace_angles(basis, components)
     assert angles.max() < 1e-3
+
+
+def test_tied_autoencoder_is_orthonormal_pca_on_digits():
+    """Of all bases of the subspace, only orthonormal ones invert themselves by
+    transposition."""
+    (x, _), _ = datasets.load("digits")
+    model = Autoencoder.create((8, 8, 1), 10, network="tied", seed=0)
+    error = trained_error(model, x, 60)
+    expected, components = principal(x, 10)
+    np.testing.assert_allclose(error, expected, rtol=1e-3)
+    basis = model.encoder.projection.kernel.numpy().astype(float)
+    angles = scipy.linalg.subspace_angles(basis, components)
+    assert angles.max() < 1e-3
+    np.testing.assert_allclose(basis.T @ basis, np.eye(10), atol=1e-3)
 
 
 def linear_model(n=6, k=2):
