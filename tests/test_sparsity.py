@@ -128,6 +128,8 @@ def test_survives_serialization(part):
         lambda: KLToRho(-0.1),
         lambda: TopK(0),
         lambda: TopK(5).check_shape((4,)),
+        lambda: TopK(2, alpha=3).check_shape((4,)),
+        lambda: TopK(2, alpha=0.5),
         lambda: sparsity.get("l2"),
     ],
 )
