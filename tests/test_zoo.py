@@ -103,6 +103,11 @@ def test_the_likelihood_is_that_of_the_card(model, about, splits):
     )
 
 
+def test_all_weights_are_small_enough_for_a_wheel():
+    weights = [presets.find(name) / presets.WEIGHTS for name in NAMES]
+    assert sum(path.stat().st_size for path in weights) <= 48e6
+
+
 def test_the_weights_are_small_enough_for_a_wheel(name):
     folder = presets.find(name)
     assert sum(p.stat().st_size for p in folder.iterdir()) < 8e6
