@@ -191,7 +191,10 @@ def test_tied_networks_stay_tied(form, rng, tmp_path):
         model.export(tmp_path / "served")
         served = tf.saved_model.load(tmp_path / "served")
         np.testing.assert_allclose(
-            served.reconstruct(x)["reconstruction"], by_numpy(model, x), rtol=1e-5, atol=1e-5
+            served.reconstruct(x)["reconstruction"],
+            by_numpy(model, x),
+            rtol=1e-5,
+            atol=1e-5,
         )
         return
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
