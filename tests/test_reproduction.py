@@ -134,7 +134,8 @@ def test_the_table_is_made_of_metadata(zoo):
     assert first == pytest.approx(error - 0.25, rel=1e-2)
     assert second == pytest.approx(error - 0.5, rel=1e-2)
     assert found["network"] == "autoencoder, linear, code 1"
-    assert found["figure"] == "squared error, 359 images"
+    expected = "squared error, at the mean of the code, 359 images"
+    assert found["figure"] == expected
     assert (found["data"], found["epochs"]) == ("digits", "2")
     assert "A, 2000; " not in tables.plain(tables.published())
     assert "0.25 (A, 2000); 0.5 (B)" in tables.plain(tables.published())
