@@ -101,12 +101,6 @@ def read(name: str) -> dict:
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def table(head: list[str], rows: list[list]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, r)) + " |" for r in lines)
-
-
 def peak_megabytes(run: Callable[[], None]) -> float | None:
     """Most memory that `run` held at once beyond what was held before.
 

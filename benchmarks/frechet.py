@@ -27,6 +27,7 @@ import keras_ae
 from benchmarks import common
 from keras_ae import datasets
 from keras_ae import inference
+from keras_ae import markdown
 from keras_ae import reproduction
 
 FEATURES = 64
@@ -167,7 +168,9 @@ def main() -> None:
         for name, r in results.items()
     ]
     head = ["images", "distance", "standard error"]
-    print(common.table(head, [*lines, ["training images", f"{floor:.3f}", ""]]))
+    print(
+        markdown.table(head, [*lines, ["training images", f"{floor:.3f}", ""]])
+    )
     common.write(
         "frechet",
         {

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 import keras_ae
 from benchmarks import common
+from keras_ae import markdown
 from keras_ae import recipes
 
 CALLS = 20  # in one timing
@@ -109,7 +110,7 @@ def main() -> None:
         columns = ["latency ms", "examples/s", "peak MB", "largest difference"]
         print(f"\n{device}\n")
         print(
-            common.table(
+            markdown.table(
                 ["preset", "form", *columns],
                 [
                     [name, form, *(f"{figures[c]:.3g}" for c in columns)]

@@ -22,6 +22,7 @@ import tensorflow as tf  # noqa: E402
 
 import keras_ae  # noqa: E402
 from benchmarks import common  # noqa: E402
+from keras_ae import markdown  # noqa: E402
 from keras_ae.math import jacobians  # noqa: E402
 
 SIZES = (2, 8, 32, 128, 512)
@@ -159,7 +160,7 @@ def main() -> None:
         for name, figure in result["figures"].items()
     ]
     head = "encoder|h|penalty|plain steps|ms a step|MiB|traces|XLA programs"
-    print(common.table(head.split("|"), rows))
+    print(markdown.table(head.split("|"), rows))
     common.write(
         "jacobians",
         {

@@ -15,6 +15,7 @@ import keras_ae
 from benchmarks import common
 from keras_ae import datasets
 from keras_ae import evaluation
+from keras_ae import markdown
 
 SAMPLES = 5000
 BLOCK = 500
@@ -78,7 +79,9 @@ def main() -> None:
     # Of the whole process, TensorFlow and the data set included.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        common.table(["way", "median s"], list(common.medians(seconds).items()))
+        markdown.table(
+            ["way", "median s"], list(common.medians(seconds).items())
+        )
     )
     print(f"\nratio {ratio:.2f}, peak memory of the process {peak:.0f} MB")
     common.write(

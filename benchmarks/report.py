@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import common
+from keras_ae import markdown
 
 #: Model, contestant -> the least speed relative to it that is asked for.
 ASKED = {
@@ -145,7 +146,7 @@ def inference(found: dict) -> str:
             latencies = [f"{forms[f]['latency ms']:.2f}" for f in FORMS]
             speeds = [f"{forms[f]['examples/s']:,.0f}" for f in FORMS]
             rows.append([f"`{name}`", device, *latencies, *speeds])
-    return common.table(head, rows)
+    return markdown.table(head, rows)
 
 
 SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
@@ -179,7 +180,7 @@ def report() -> str:
         + "; "
         f"{machine['date']}.",
         "",
-        common.table(["measured", "found", "asked"], rows),
+        markdown.table(["measured", "found", "asked"], rows),
     ]
     found = common.read("inference")
     if found:

@@ -18,6 +18,7 @@ from sklearn.linear_model import RidgeClassifier
 import keras_ae
 from benchmarks import common
 from keras_ae import datasets
+from keras_ae import markdown
 
 UNITS = 1000
 BATCH = 100
@@ -151,7 +152,7 @@ def main() -> None:
         for family, r in results.items()
     ]
     head = ["training", "settings", "test error", "standard error"]
-    print(common.table(head, rows))
+    print(markdown.table(head, rows))
     common.write(
         "representations",
         {

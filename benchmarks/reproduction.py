@@ -8,6 +8,7 @@ has a benchmark of its own, `benchmarks.frechet`.
 import argparse
 
 from benchmarks import common
+from keras_ae import markdown
 from keras_ae import reproduction
 from keras_ae import tables
 
@@ -33,7 +34,7 @@ def main() -> None:
             "seconds": round(result.seconds, 1),
         }
     if results:
-        print(common.table(["row", *head], lines))
+        print(markdown.table(["row", *head], lines))
     common.write("reproduction", {"rows": results})
 
 

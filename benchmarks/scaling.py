@@ -14,6 +14,7 @@ import numpy as np
 
 import keras_ae
 from benchmarks import common
+from keras_ae import markdown
 
 STEPS = 32
 GROWTH = {
@@ -70,7 +71,7 @@ def main() -> None:
         first = medians[str(values[0])]
         print(f"\n{axis} grows\n")
         print(
-            common.table(
+            markdown.table(
                 [axis, "ms a step", "times the first", "peak MB"],
                 [
                     [
@@ -95,7 +96,7 @@ def main() -> None:
         results["stream"][rows] = float(done.stdout.split()[-1])
     print("\na stream of more and more rows\n")
     print(
-        common.table(
+        markdown.table(
             ["rows", "MB if in memory", "peak MB of the process"],
             [
                 [rows, f"{rows * 784 * 4 / 2**20:.0f}", f"{peak:.0f}"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 from benchmarks import common
+from keras_ae import markdown
 
 STARTED = "import time; start = time.perf_counter()\n"
 FIT = """
@@ -51,7 +52,7 @@ def main() -> None:
         medians["import tensorflow, keras_ae"] - medians["import tensorflow"]
     )
     print(
-        common.table(
+        markdown.table(
             ["from a new process", "median seconds"],
             [[name, f"{value:.2f}"] for name, value in medians.items()],
         )

@@ -14,6 +14,7 @@ import keras
 import keras_ae
 from benchmarks import common
 from benchmarks import handwritten
+from keras_ae import markdown
 
 
 def ours(name: str, rows, **options):
@@ -107,7 +108,7 @@ def main() -> None:
         }
         print(f"\n{name}: {MODELS[name].__doc__}\n")
         print(
-            common.table(
+            markdown.table(
                 ["contestant", "median seconds", "keras_ae is faster by"],
                 [
                     [other, f"{median:.3f}", f"{ratios[other]:.2f}"]

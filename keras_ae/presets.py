@@ -29,6 +29,7 @@ import tensorflow_probability as tfp
 
 import keras_ae
 from keras_ae import delivery
+from keras_ae import markdown
 from keras_ae import registry
 
 FORMAT_VERSION = 1
@@ -475,13 +476,12 @@ def _figures(metrics: Any) -> list[str]:
         for name, figure in metrics.items()
     }
     columns = list(dict.fromkeys(k for f in figures.values() for k in f))
+    header = ["figure", *(column.replace("_", " ") for column in columns)]
     rows = [
-        ["figure", *(column.replace("_", " ") for column in columns)],
-        ["---"] * (1 + len(columns)),
+        [name, *(figure.get(column, "") for column in columns)]
+        for name, figure in figures.items()
     ]
-    for name, figure in figures.items():
-        rows.append([name, *(str(figure.get(c, "")) for c in columns)])
-    return [f"| {' | '.join(row)} |" for row in rows]
+    return [markdown.table(header, rows)]
 
 
 def _json(value: Any) -> list[str]:

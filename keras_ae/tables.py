@@ -5,6 +5,7 @@ import re
 import textwrap
 from typing import Any
 
+from keras_ae import markdown
 from keras_ae import presets
 from keras_ae import registry
 from keras_ae import reproduction
@@ -286,14 +287,6 @@ def _frechet(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def markdown(table: Table) -> str:
-    """A table in Markdown."""
-    header, rows = table
-    cells = [header, ["---"] * len(header)]
-    cells += [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
-
-
 def plain(table: Table) -> str:
     """A table for the terminal, without the marks of Markdown."""
     header, rows = table
@@ -321,7 +314,7 @@ def renewed(text: str) -> str:
     }
     for name, table in tables.items():
         pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
-        block = f"\n{markdown(table())}\n\n"
+        block = f"\n{markdown.table(*table())}\n\n"
         text, count = re.subn(
             pattern,
             lambda match, block=block: match[1] + block + match[2],

@@ -15,9 +15,9 @@ class Autoencoder(BaseAutoencoder):
     With a code shorter than the input (undercomplete) the copy cannot be
     perfect and the code keeps what matters most; `network="linear"` finds the
     subspace of principal component analysis, `"tied"` an orthonormal basis of
-    it. A longer code (overcomplete)
-    can copy without learning anything and needs a regulariser: the sparse,
-    denoising and contractive variants. A family: variants build on it.
+    it. A longer code (overcomplete) can copy without learning anything and
+    needs a regulariser: the sparse, denoising and contractive variants. A
+    family: variants build on it.
 
     Formula:
         h = f(x)

@@ -80,12 +80,11 @@ class SparseAutoencoder(Autoencoder):
         reads = self.encoder.projection
         mean = x.reshape(len(x), -1).mean(axis=0, dtype=np.float64)
         reads.bias.assign(-mean @ reads.kernel)
-        writes = self.decoder.projection
-        if (
-            not self.decoder.tied
-            and writes.kernel.shape == (reads.kernel.shape[::-1])
-        ):
-            writes.kernel.assign(tf.transpose(reads.kernel))
+        if self.decoder.tied or self.decoder.body.weights:
+            return
+        writes = self.decoder.projection.kernel
+        if writes.shape == reads.kernel.shape[::-1]:
+            writes.assign(tf.transpose(reads.kernel))
 
     def loss_terms(
         self, forward: Forward, target: tf.Tensor, training: bool
