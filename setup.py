@@ -53,11 +53,11 @@ setup(
         # Rivals to be timed against.
         "bench": ["torch>=2.4", "jax>=0.4.30", "optax>=0.2", "pythae>=0.1.2"],
     },
-    # The folder zoo/ is installed as keras_ae/zoo.
-    packages=[*find_packages(include=["keras_ae*"]), "keras_ae.zoo"],
-    package_dir={"keras_ae.zoo": "zoo"},
+    # The folder zoo/ is installed as keras_ae/zoo/data.
+    packages=[*find_packages(include=["keras_ae*"]), "keras_ae.zoo.data"],
+    package_dir={"keras_ae.zoo.data": "zoo"},
     package_data={
-        "keras_ae.zoo": [
+        "keras_ae.zoo.data": [
             "*.json",
             "presets/*.json",
             "presets/*/*",

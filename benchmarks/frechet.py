@@ -25,10 +25,10 @@ from sklearn.mixture import GaussianMixture
 
 import keras_ae
 from benchmarks import common
-from keras_ae import datasets
-from keras_ae import inference
-from keras_ae import markdown
-from keras_ae import reproduction
+from keras_ae.core import markdown
+from keras_ae.model import compiled
+from keras_ae.zoo import datasets
+from keras_ae.zoo import reproduction
 
 FEATURES = 64
 LATENT = 16
@@ -102,7 +102,7 @@ def mixture_samples(model, x, count: int, seed: int) -> np.ndarray:
     mixture = GaussianMixture(COMPONENTS, random_state=seed)
     mixture.fit(model.embed(x).astype(np.float64))
     codes, _ = mixture.sample(count)
-    return inference.batched(
+    return compiled.batched(
         model,
         "decode",
         lambda z: model.decode(z).mean(),

@@ -18,8 +18,8 @@ import tensorflow as tf
 
 import keras_ae
 from benchmarks import common
-from keras_ae import markdown
-from keras_ae import recipes
+from keras_ae.core import markdown
+from keras_ae.zoo import recipes
 
 CALLS = 20  # in one timing
 ONE, MANY = 1, 256
@@ -57,7 +57,7 @@ def batch(model, rows, size: int) -> list:
 def measure(name: str, device: str, rounds: int) -> dict:
     """Figures of one preset on one device."""
     model = keras_ae.load(name)
-    about = keras_ae.presets.metadata(name)
+    about = keras_ae.zoo.store.metadata(name)
     _, (rows, _) = recipes.data({"data": about["data"]})
     with tempfile.TemporaryDirectory() as folder, tf.device(device):
         calls = forms(model, folder)

@@ -22,7 +22,7 @@ import tensorflow as tf  # noqa: E402
 
 import keras_ae  # noqa: E402
 from benchmarks import common  # noqa: E402
-from keras_ae import markdown  # noqa: E402
+from keras_ae.core import markdown  # noqa: E402
 from keras_ae.math import jacobians  # noqa: E402
 
 SIZES = (2, 8, 32, 128, 512)

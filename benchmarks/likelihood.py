@@ -13,9 +13,9 @@ import tensorflow as tf
 
 import keras_ae
 from benchmarks import common
-from keras_ae import datasets
-from keras_ae import evaluation
-from keras_ae import markdown
+from keras_ae.analysis import evaluation
+from keras_ae.core import markdown
+from keras_ae.zoo import datasets
 
 SAMPLES = 5000
 BLOCK = 500

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import common
-from keras_ae import markdown
+from keras_ae.core import markdown
 
 #: Model, contestant -> the least speed relative to it that is asked for.
 ASKED = {

@@ -17,8 +17,8 @@ from sklearn.linear_model import RidgeClassifier
 
 import keras_ae
 from benchmarks import common
-from keras_ae import datasets
-from keras_ae import markdown
+from keras_ae.core import markdown
+from keras_ae.zoo import datasets
 
 UNITS = 1000
 BATCH = 100

@@ -8,9 +8,9 @@ has a benchmark of its own, `benchmarks.frechet`.
 import argparse
 
 from benchmarks import common
-from keras_ae import markdown
-from keras_ae import reproduction
-from keras_ae import tables
+from keras_ae.cli import tables
+from keras_ae.core import markdown
+from keras_ae.zoo import reproduction
 
 
 def main() -> None:

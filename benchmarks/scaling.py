@@ -14,7 +14,7 @@ import numpy as np
 
 import keras_ae
 from benchmarks import common
-from keras_ae import markdown
+from keras_ae.core import markdown
 
 STEPS = 32
 GROWTH = {

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from benchmarks import common
-from keras_ae import markdown
+from keras_ae.core import markdown
 
 STARTED = "import time; start = time.perf_counter()\n"
 FIT = """

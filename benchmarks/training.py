@@ -14,7 +14,7 @@ import keras
 import keras_ae
 from benchmarks import common
 from benchmarks import handwritten
-from keras_ae import markdown
+from keras_ae.core import markdown
 
 
 def ours(name: str, rows, **options):

@@ -1,5 +1,7 @@
 """Autoencoders on Keras 3, TensorFlow and TensorFlow Probability."""
 
+import sys as _sys
+
 import keras as _keras
 
 if _keras.backend.backend() != "tensorflow":
@@ -9,27 +11,26 @@ if _keras.backend.backend() != "tensorflow":
         'KERAS_BACKEND="tensorflow" before importing keras.'
     )
 
-from keras_ae import callbacks as callbacks  # noqa: E402
-from keras_ae import codebooks as codebooks  # noqa: E402
-from keras_ae import conditions as conditions  # noqa: E402
-from keras_ae import constraints as constraints  # noqa: E402
-from keras_ae import corruptions as corruptions  # noqa: E402
-from keras_ae import datasets as datasets  # noqa: E402
-from keras_ae import evaluation as evaluation  # noqa: E402
-from keras_ae import heads as heads  # noqa: E402
-from keras_ae import networks as networks  # noqa: E402
-from keras_ae import priors as priors  # noqa: E402
-from keras_ae import schedules as schedules  # noqa: E402
-from keras_ae import sparsity as sparsity  # noqa: E402
-from keras_ae.adversarial import BaseAdversarial as BaseAdversarial  # noqa: E402
-from keras_ae.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
-from keras_ae.networks import DistributionNetwork as DistributionNetwork  # noqa: E402
-from keras_ae.presets import list_presets as list_presets  # noqa: E402
-from keras_ae.presets import load as load  # noqa: E402
-from keras_ae.registry import create as create  # noqa: E402
-from keras_ae.registry import get as get  # noqa: E402
-from keras_ae.registry import register as register  # noqa: E402
-from keras_ae.registry import variants as variants  # noqa: E402
+from keras_ae import contract as contract  # noqa: E402
+from keras_ae.analysis import callbacks as callbacks  # noqa: E402
+from keras_ae.analysis import evaluation as evaluation  # noqa: E402
+from keras_ae.analysis import plots as plots  # noqa: E402
+from keras_ae.core import registry as registry  # noqa: E402
+from keras_ae.core.registry import create as create  # noqa: E402
+from keras_ae.core.registry import get as get  # noqa: E402
+from keras_ae.core.registry import register as register  # noqa: E402
+from keras_ae.model.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
+from keras_ae.parts import codebooks as codebooks  # noqa: E402
+from keras_ae.parts import conditions as conditions  # noqa: E402
+from keras_ae.parts import constraints as constraints  # noqa: E402
+from keras_ae.parts import corruptions as corruptions  # noqa: E402
+from keras_ae.parts import heads as heads  # noqa: E402
+from keras_ae.parts import networks as networks  # noqa: E402
+from keras_ae.parts import priors as priors  # noqa: E402
+from keras_ae.parts import schedules as schedules  # noqa: E402
+from keras_ae.parts import sparsity as sparsity  # noqa: E402
+from keras_ae.parts.networks import DistributionNetwork as DistributionNetwork  # noqa: E402
+from keras_ae.variants.adversarial import BaseAdversarial as BaseAdversarial  # noqa: E402
 from keras_ae.variants.autoencoder import Autoencoder as Autoencoder  # noqa: E402
 from keras_ae.variants.beta_vae import BetaVAE as BetaVAE  # noqa: E402
 from keras_ae.variants.conditional_vae import ConditionalVAE as ConditionalVAE  # noqa: E402
@@ -48,5 +49,29 @@ from keras_ae.variants.sparse import SparseAutoencoder as SparseAutoencoder  # n
 from keras_ae.variants.vae import VAE as VAE  # noqa: E402
 from keras_ae.variants.vae_gan import VAEGAN as VAEGAN  # noqa: E402
 from keras_ae.variants.vqvae import VQVAE as VQVAE  # noqa: E402
+from keras_ae.zoo import datasets as datasets  # noqa: E402
+from keras_ae.zoo.store import list_presets as list_presets  # noqa: E402
+from keras_ae.zoo.store import load as load  # noqa: E402
 
 __version__ = "0.1.0"
+
+# The function, not the room of that name.
+variants = registry.variants
+
+# The rooms are for readers; users know these modules by their last name.
+for _module in (
+    callbacks,
+    codebooks,
+    conditions,
+    constraints,
+    corruptions,
+    datasets,
+    evaluation,
+    heads,
+    networks,
+    plots,
+    priors,
+    schedules,
+    sparsity,
+):
+    _sys.modules[f"keras_ae.{_module.__name__.rpartition('.')[2]}"] = _module

@@ -2,6 +2,6 @@
 
 import sys
 
-from keras_ae.cli import main
+from keras_ae.cli.main import main
 
 sys.exit(main())

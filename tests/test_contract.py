@@ -3,7 +3,7 @@
 import pytest
 
 from keras_ae import contract
-from keras_ae import registry
+from keras_ae.core import registry
 
 NAMES = {check.__name__: check for check in contract.CHECKS}
 KEPT = [

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from keras_ae import speed
+from keras_ae.model import speed
 
-TEXT = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 NOTES = TEXT.split("<!-- notes:begin -->")[1].split("<!-- notes:end -->")[0]
 HEAD, *SECTIONS = re.split(r"(?m)^### ", NOTES)
 EXAMPLES = {s.splitlines()[0]: s for s in SECTIONS}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from keras_ae import tables
+from keras_ae.cli import tables
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

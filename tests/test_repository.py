@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 
 import keras_ae
-from keras_ae import base
-from keras_ae import registry
-from keras_ae import speed
+from keras_ae.core import registry
+from keras_ae.model import base
+from keras_ae.model import speed
 
 PACKAGE = Path(keras_ae.__file__).parent
 TESTS = Path(__file__).parent
@@ -167,7 +167,7 @@ def test_no_assertions_and_no_gaps(path):
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_get_config_is_written_once(path):
-    if relative(path) == "config.py":
+    if relative(path) == "core/config.py":
         pytest.skip("here")
     assert not lines_with(path, r"def (get_config|from_config)\b")
 

@@ -3,9 +3,9 @@
 import functools
 from typing import Any
 
-from keras_ae import heads
-from keras_ae.base import BaseAutoencoder
-from keras_ae.registry import register
+from keras_ae.core.registry import register
+from keras_ae.model.base import BaseAutoencoder
+from keras_ae.parts import heads
 
 
 @register("autoencoder")

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_ae import constraints
-from keras_ae import schedules
-from keras_ae.base import Forward
-from keras_ae.registry import register
+from keras_ae.core.registry import register
+from keras_ae.model.base import Forward
+from keras_ae.parts import constraints
+from keras_ae.parts import schedules
 from keras_ae.variants.vae import VAE
 
 

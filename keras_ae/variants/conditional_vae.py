@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae import conditions
-from keras_ae import generation
-from keras_ae import inference
-from keras_ae import validation
-from keras_ae.registry import register
+from keras_ae.core import validation
+from keras_ae.core.registry import register
+from keras_ae.model import compiled
+from keras_ae.model import generate
+from keras_ae.parts import conditions
 from keras_ae.variants.vae import VAE
 
 tfd = tfp.distributions
@@ -111,7 +111,7 @@ class ConditionalVAE(VAE):
         """
         n = validation.check_count("n", n)
         condition = self.condition.check("condition", condition, n)
-        return generation.sample(self, n, seed, condition)
+        return generate.sample(self, n, seed, condition)
 
     def swap(self, x: Any, condition: Any, new_condition: Any) -> np.ndarray:
         """Examples as they would be under another condition.
@@ -127,7 +127,7 @@ class ConditionalVAE(VAE):
         """
         x, condition = self.check_inputs((x, condition))
         new = self.condition.check("new_condition", new_condition, len(x))
-        return inference.batched(
+        return compiled.batched(
             self,
             "swap",
             lambda rows: self.decode(

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_ae import networks
-from keras_ae import validation
-from keras_ae.base import Forward
+from keras_ae.core import validation
+from keras_ae.core.registry import register
 from keras_ae.math import jacobians
-from keras_ae.registry import register
+from keras_ae.model.base import Forward
+from keras_ae.parts import networks
 from keras_ae.variants.autoencoder import Autoencoder
 
 

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_ae import corruptions as corruption_parts
-from keras_ae import inference
-from keras_ae import validation
-from keras_ae.base import Forward
+from keras_ae.core import validation
+from keras_ae.core.registry import register
 from keras_ae.math import scores
-from keras_ae.registry import register
+from keras_ae.model import compiled
+from keras_ae.model.base import Forward
+from keras_ae.parts import corruptions as corruption_parts
 from keras_ae.variants.autoencoder import Autoencoder
 
 
@@ -90,7 +90,7 @@ class DenoisingAutoencoder(Autoencoder):
                 f"corruption={self.corruption!r}"
             )
         variance = self.corruption.stddev**2
-        return inference.batched(
+        return compiled.batched(
             self,
             "score",
             lambda x: scores.denoising_score(self(x), x, variance),

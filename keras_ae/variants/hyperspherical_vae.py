@@ -5,8 +5,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae import heads
-from keras_ae.registry import register
+from keras_ae.core.registry import register
+from keras_ae.parts import heads
 from keras_ae.variants.vae import VAE
 
 tfd = tfp.distributions

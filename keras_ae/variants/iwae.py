@@ -5,9 +5,9 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae.base import Forward
+from keras_ae.core.registry import register
 from keras_ae.math import bounds
-from keras_ae.registry import register
+from keras_ae.model.base import Forward
 from keras_ae.variants.vae import VAE
 
 tfd = tfp.distributions

@@ -4,8 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_ae import validation
-from keras_ae.registry import register
+from keras_ae.core import validation
+from keras_ae.core.registry import register
 from keras_ae.variants.iwae import IWAE
 
 

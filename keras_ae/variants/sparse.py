@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae import sparsity as sparsities
-from keras_ae import validation
-from keras_ae.base import Forward
-from keras_ae.registry import register
+from keras_ae.core import validation
+from keras_ae.core.registry import register
+from keras_ae.model.base import Forward
+from keras_ae.parts import sparsity as sparsities
 from keras_ae.variants.autoencoder import Autoencoder
 
 tfd = tfp.distributions

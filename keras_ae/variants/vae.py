@@ -6,15 +6,15 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae import export
-from keras_ae import generation
-from keras_ae import heads
-from keras_ae import priors
-from keras_ae import validation
-from keras_ae.base import BaseAutoencoder
-from keras_ae.base import Forward
+from keras_ae.core import validation
+from keras_ae.core.registry import register
 from keras_ae.math import divergences
-from keras_ae.registry import register
+from keras_ae.model import export
+from keras_ae.model import generate
+from keras_ae.model.base import BaseAutoencoder
+from keras_ae.model.base import Forward
+from keras_ae.parts import heads
+from keras_ae.parts import priors
 
 tfd = tfp.distributions
 
@@ -107,7 +107,7 @@ class VAE(BaseAutoencoder):
         Returns:
             `[n, ...]`.
         """
-        return generation.sample(self, n, seed)
+        return generate.sample(self, n, seed)
 
     def score_terms(self, x: Any) -> dict[str, tf.Tensor]:
         """`reconstruction`, `kl` and `negative_elbo` of each example, `[B]`
@@ -125,5 +125,5 @@ class VAE(BaseAutoencoder):
     def export_endpoints(self) -> dict[str, tuple]:
         """See `BaseAutoencoder.export_endpoints`; adds `sample(seed)`."""
         return export.endpoints(self) | {
-            "sample": generation.endpoint(self),
+            "sample": generate.endpoint(self),
         }

@@ -8,12 +8,12 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae import networks
-from keras_ae import validation
-from keras_ae.adversarial import BaseAdversarial
-from keras_ae.base import Player
+from keras_ae.core import validation
+from keras_ae.core.registry import register
 from keras_ae.math import adversarial
-from keras_ae.registry import register
+from keras_ae.model.base import Player
+from keras_ae.parts import networks
+from keras_ae.variants.adversarial import BaseAdversarial
 
 tfd = tfp.distributions
 

@@ -6,12 +6,12 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae import codebooks
-from keras_ae import inference
-from keras_ae import validation
-from keras_ae.base import Forward
+from keras_ae.core import validation
+from keras_ae.core.registry import register
 from keras_ae.math import quantization
-from keras_ae.registry import register
+from keras_ae.model import compiled
+from keras_ae.model.base import Forward
+from keras_ae.parts import codebooks
 from keras_ae.variants.autoencoder import Autoencoder
 
 tfd = tfp.distributions
@@ -117,7 +117,7 @@ class VQVAE(Autoencoder):
     def codes(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """Numbers of the codes of examples, int32 `[N, ...]`."""
         x = self.check_inputs(x)
-        return inference.batched(self, "codes", self._codes, x, batch_size)
+        return compiled.batched(self, "codes", self._codes, x, batch_size)
 
     def export_endpoints(self) -> dict[str, tuple]:
         """See `BaseAutoencoder.export_endpoints`; adds `codes(x)`."""

@@ -10,13 +10,13 @@ import pytest
 from keras.src.saving import saving_lib
 
 import keras_ae
-from keras_ae import contract
-from keras_ae import presets
-from keras_ae import registry
+from keras_ae.contract import tools
+from keras_ae.core import registry
+from keras_ae.zoo import store
 
 GOLDEN = Path(__file__).parent
 FOLDERS = sorted(path.parent for path in GOLDEN.glob("format_*/*/config.json"))
-LAYOUT = GOLDEN / f"format_{presets.FORMAT_VERSION}" / "layout.json"
+LAYOUT = GOLDEN / f"format_{store.FORMAT_VERSION}" / "layout.json"
 TABLES = json.loads(LAYOUT.read_text(encoding="utf-8"))
 X = np.random.default_rng(1).random((9, 8), np.float32)
 
@@ -64,7 +64,7 @@ def vqvae(weights, x):
 @every_folder
 def test_predictions_are_those_of_the_stored_weights(folder):
     model = keras_ae.load(folder)
-    weights = arrays(folder / presets.WEIGHTS)
+    weights = arrays(folder / store.WEIGHTS)
     expected = {"vae": vae, "vqvae": vqvae}[model.variant](weights, X)
     # Single precision: 20 sums and products of numbers below 1.
     np.testing.assert_allclose(model.predict(X), expected, atol=2e-6)
@@ -116,13 +116,13 @@ def compare(what, found, listed):
     """Fail where today's code writes something else than is listed."""
     if found == listed:
         return
-    version = presets.FORMAT_VERSION
+    version = store.FORMAT_VERSION
     raise AssertionError(
         f"{what} differs from {LAYOUT.name} of format {version}. Listed: "
         f"{json.dumps(listed)}. Written: {json.dumps(found)}. If something "
         "was renamed, reshaped or removed, or there are more weights, presets "
         "that people have no longer load: take it back, or bump presets."
-        f"FORMAT_VERSION, add presets.MIGRATIONS[{version}] and a folder "
+        f"FORMAT_VERSION, add store.MIGRATIONS[{version}] and a folder "
         f"{LAYOUT.parent.parent.name}/format_{version + 1}. A new class or "
         "argument with a default only joins the list."
     )
@@ -159,10 +159,10 @@ def own_nodes(node):
 def test_presets_are_written_as_listed(name, tmp_path):
     listed = TABLES["weights"][name]
     cls = registry.get(listed["variant"])
-    contract.make(cls, **listed["options"]).save_to_preset(tmp_path)
-    found = shapes(tmp_path / presets.WEIGHTS)
+    tools.make(cls, **listed["options"]).save_to_preset(tmp_path)
+    found = shapes(tmp_path / store.WEIGHTS)
     compare(f"The weights of {name}", found, listed["shapes"])
-    config = json.loads((tmp_path / presets.CONFIG).read_text())
+    config = json.loads((tmp_path / store.CONFIG).read_text())
     for node in own_nodes(config):
         found = sorted(node["config"].keys() - {"name", "trainable", "dtype"})
         expected = TABLES["arguments"].get(node["registered_name"])
@@ -171,15 +171,13 @@ def test_presets_are_written_as_listed(name, tmp_path):
 
 def test_every_variant_that_people_have_is_listed():
     """A new one joins the list with its first preset."""
-    bundled = {
-        presets.metadata(name)["variant"] for name in presets.list_presets()
-    }
+    bundled = {store.metadata(name)["variant"] for name in store.list_presets()}
     assert bundled <= TABLES["weights"].keys()
 
 
 def test_a_renamed_attribute_is_noticed(tmp_path):
-    model = contract.make(keras_ae.VQVAE)
-    path = tmp_path / presets.WEIGHTS
+    model = tools.make(keras_ae.VQVAE)
+    path = tmp_path / store.WEIGHTS
     listed = TABLES["weights"]["vqvae"]["shapes"]
     model.save_weights(path)
     compare("The weights", shapes(path), listed)
@@ -193,7 +191,7 @@ def test_a_renamed_attribute_is_noticed(tmp_path):
 
 
 def test_each_earlier_format_has_a_migration_and_presets():
-    earlier = set(range(1, presets.FORMAT_VERSION))
-    assert set(presets.MIGRATIONS) == earlier
+    earlier = set(range(1, store.FORMAT_VERSION))
+    assert set(store.MIGRATIONS) == earlier
     formats = {int(f.parent.name.removeprefix("format_")) for f in FOLDERS}
-    assert formats == earlier | {presets.FORMAT_VERSION}
+    assert formats == earlier | {store.FORMAT_VERSION}

@@ -8,9 +8,9 @@ import tensorflow_probability as tfp
 from scipy import integrate
 from scipy import stats
 
-from keras_ae import heads
-from keras_ae import priors
 from keras_ae.math import divergences
+from keras_ae.parts import heads
+from keras_ae.parts import priors
 
 tfd = tfp.distributions
 

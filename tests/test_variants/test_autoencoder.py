@@ -9,8 +9,8 @@ import scipy.linalg
 from sklearn.decomposition import PCA
 
 from keras_ae import Autoencoder
-from keras_ae import datasets
-from keras_ae import heads
+from keras_ae.parts import heads
+from keras_ae.zoo import datasets
 
 
 def trained_error(model, x, steps_of_32):

@@ -8,12 +8,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_ae
-from keras_ae import evaluation
-from keras_ae.constraints import Capacity
-from keras_ae.constraints import FreeBits
-from keras_ae.schedules import Constant
-from keras_ae.schedules import Cyclical
-from keras_ae.schedules import Linear
+from keras_ae.analysis import evaluation
+from keras_ae.parts.constraints import Capacity
+from keras_ae.parts.constraints import FreeBits
+from keras_ae.parts.schedules import Constant
+from keras_ae.parts.schedules import Cyclical
+from keras_ae.parts.schedules import Linear
 
 tfd = tfp.distributions
 

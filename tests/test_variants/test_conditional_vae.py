@@ -10,10 +10,10 @@ import tensorflow as tf
 from sklearn.svm import SVC
 
 import keras_ae
-from keras_ae import datasets
-from keras_ae import evaluation
-from keras_ae import heads
-from keras_ae.conditions import Vector
+from keras_ae.analysis import evaluation
+from keras_ae.parts import heads
+from keras_ae.parts.conditions import Vector
+from keras_ae.zoo import datasets
 
 RNG = np.random.default_rng(0)
 SCALE = 0.5

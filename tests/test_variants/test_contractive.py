@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from keras_ae import ContractiveAutoencoder
 from keras_ae import DistributionNetwork
-from keras_ae import heads
-from keras_ae import networks
 from keras_ae.math import jacobians
+from keras_ae.parts import heads
+from keras_ae.parts import networks
 
 STEP = 1e-5
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae import DenoisingAutoencoder
-from keras_ae import corruptions
-from keras_ae import heads
+from keras_ae.parts import corruptions
+from keras_ae.parts import heads
 
 tfd = tfp.distributions
 

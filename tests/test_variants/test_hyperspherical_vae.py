@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_ae
-from keras_ae import evaluation
+from keras_ae.analysis import evaluation
 
 tfd = tfp.distributions
 

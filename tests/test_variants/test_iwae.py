@@ -8,8 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_ae
-from keras_ae import heads
-from keras_ae import priors
+from keras_ae.parts import heads
+from keras_ae.parts import priors
 
 tfd = tfp.distributions
 SCALE = 0.5

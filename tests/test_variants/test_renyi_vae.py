@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import keras_ae
-from keras_ae import heads
+from keras_ae.parts import heads
 
 SCALE = 0.7
 MEAN, STDDEV = 0.3, 0.9  # of a posterior that is off

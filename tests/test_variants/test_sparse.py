@@ -7,8 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae import SparseAutoencoder
-from keras_ae import datasets
-from keras_ae import sparsity
+from keras_ae.parts import sparsity
+from keras_ae.zoo import datasets
 
 tfd = tfp.distributions
 

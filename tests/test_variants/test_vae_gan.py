@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_ae
-from keras_ae import datasets
+from keras_ae.zoo import datasets
 
 X = np.random.default_rng(0).random((32, 8)).astype("float32")
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_ae
-from keras_ae import heads
+from keras_ae.parts import heads
 
 tfd = tfp.distributions
 

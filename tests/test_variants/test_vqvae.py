@@ -7,7 +7,7 @@ import scipy.stats
 import tensorflow as tf
 
 import keras_ae
-from keras_ae import codebooks
+from keras_ae.parts import codebooks
 
 
 def rows(count=16, seed=0):

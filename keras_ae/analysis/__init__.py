@@ -1,0 +1,1 @@
+"""Looking at models: likelihood, latent space, figures, pictures."""

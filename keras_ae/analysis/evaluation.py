@@ -1,0 +1,198 @@
+"""Evaluation: bounds, likelihood and the shape of the latent space."""
+
+import os
+from concurrent import futures
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_ae.analysis.latent import copying as copying
+from keras_ae.analysis.latent import interpolate as interpolate
+from keras_ae.analysis.latent import tangent_space as tangent_space
+from keras_ae.analysis.latent import traverse as traverse
+from keras_ae.core import validation
+from keras_ae.math import bounds
+from keras_ae.model import compiled
+from keras_ae.model import speed
+
+BLOCK = 500  # importance samples decoded at once
+ROWS = 100  # examples in one compiled call
+
+
+def log_likelihood(
+    model: Any,
+    x: Any,
+    samples: int = 5000,
+    seed: int = 0,
+    verbose: int = 0,
+) -> np.ndarray:
+    """Importance-sampled log p(x) of each example, in nats.
+
+    Each example has draws of its own, which follow from `seed` and its row
+    number; memory does not grow with `x` or `samples`.
+
+    Formula:
+        log p(x) ~ log(mean_s p(x|z_s) p(z_s) / q(z_s|x)),  z_s ~ q(z|x)
+
+    Args:
+        model: A variant with a prior.
+        x: Examples, `[N, ...]`; bits if the likelihood is Bernoulli.
+        samples: Draws for each example; the estimate rises with it towards
+            the exact value. Defaults to 5,000.
+        seed: Integer for the draws.
+        verbose: 1 shows a progress bar.
+
+    Returns:
+        `[N]`, nats.
+
+    Raises:
+        TypeError: If the model has no prior.
+        ValueError: If data or `samples` are not valid.
+
+    Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
+        Autoencoders, section 5. https://arxiv.org/abs/1509.00519
+    """
+    _check_prior(model)
+    samples = validation.check_count("samples", samples)
+    model.check_rows(x)
+    x = model.check_inputs(x)
+    size = len(keras.tree.flatten(x)[0])
+    key = f"log_likelihood_{samples}"
+    if key not in model.compiled_functions:
+        model.compiled_functions[key] = tf.function(
+            lambda rows, numbers, seed: _log_likelihood(
+                model, rows, numbers, samples, seed
+            ),
+            jit_compile=speed.jit_compile(model).value,
+            autograph=False,
+        )
+    function = model.compiled_functions[key]
+    bar = keras.utils.Progbar(size, verbose=verbose)
+    rows = min(ROWS, size)
+
+    def part(start: int) -> np.ndarray:
+        taken = keras.tree.map_structure(
+            lambda a: compiled.pad(a[start : start + rows], rows), x
+        )
+        numbers = np.arange(start, start + rows, dtype=np.int32)
+        return function(taken, numbers, tf.constant(seed)).numpy()
+
+    results = []
+    # A compiled loop over rows runs on one core: give each core a loop.
+    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for result in pool.map(part, range(0, size, rows)):
+            results.append(result)
+            bar.update(min(len(results) * rows, size))
+    return np.concatenate(results)[:size]
+
+
+def _log_likelihood(
+    model: Any, x: Any, numbers: tf.Tensor, samples: int, seed: tf.Tensor
+) -> tf.Tensor:
+    """One row after the other; a block of draws is one matrix product."""
+    prior = model.prior.distribution(model.encode)
+    block = min(BLOCK, samples)
+    blocks = -(-samples // block)
+
+    def one(row: tuple) -> tf.Tensor:
+        x, number = row
+        x = keras.tree.map_structure(lambda t: t[None], x)
+        posterior = model.encode(x)
+        target = model.default_target(x)
+
+        def add(b: tf.Tensor, total: tf.Tensor) -> tuple:
+            key = tf.random.experimental.stateless_fold_in(
+                tf.stack([seed, number]), b
+            )
+            z = posterior.sample(block, seed=key)  # [block, 1, d]
+            log_weights = bounds.importance_weights(
+                target, z, posterior, model.decode_given(z, x), prior
+            )[:, 0]
+            taken = tf.range(block) < samples - b * block
+            log_weights = tf.where(taken, log_weights, -np.inf)
+            log_sum = tf.reduce_logsumexp(log_weights)
+            return b + 1, tf.reduce_logsumexp(tf.stack([total, log_sum]))
+
+        _, total = tf.while_loop(
+            lambda b, _: b < blocks, add, [0, tf.constant(-np.inf)]
+        )
+        return total - np.log(samples).astype(np.float32)
+
+    return tf.map_fn(one, (x, numbers), fn_output_signature=tf.float32)
+
+
+def elbo(model: Any, x: Any, samples: int = 1, seed: int = 0) -> np.ndarray:
+    """Evidence lower bound of each example, in nats.
+
+    Formula:
+        elbo = mean_s log p(x|z_s) - KL(q(z|x) || p(z)),  z_s ~ q(z|x)
+
+    Args:
+        model: A variant with a prior.
+        x: Examples, `[N, ...]`.
+        samples: Draws of z for each example.
+        seed: Integer for the draws.
+
+    Returns:
+        `[N]`, nats; on average at most `log_likelihood`.
+
+    Reference: Kingma, Welling, 2014. Auto-Encoding Variational Bayes,
+        equation 3. https://arxiv.org/abs/1312.6114
+    """
+    _check_prior(model)
+    samples = validation.check_count("samples", samples)
+    model.check_rows(x)
+    x = model.check_inputs(x)
+    size = len(keras.tree.flatten(x)[0])
+    # Seed and row numbers go in as data: one graph serves every seed, and
+    # every batch has draws of its own.
+    keys = np.stack([np.full(size, seed), np.arange(size)], axis=1)
+
+    def function(rows: tuple) -> tf.Tensor:
+        x, keys = rows
+        posterior = model.encode(x)
+        z = posterior.sample(samples, seed=keys[0])
+        log_px = model.decode_given(z, x).log_prob(model.default_target(x))
+        kl = model.kl(posterior, z)
+        return tf.reduce_mean(bounds.elbo(log_px, kl), axis=0)
+
+    return compiled.batched(
+        model, f"elbo_{samples}", function, (x, keys.astype(np.int32))
+    )
+
+
+def active_units(model: Any, x: Any, threshold: float = 0.01) -> int:
+    """Number of latent units whose code depends on the example.
+
+    Formula:
+        sum_j [Var_x(E_q(z|x)[z_j]) > threshold]
+
+    Args:
+        model: Any variant.
+        x: Examples, `[N, ...]`, at least two.
+        threshold: Smallest variance that counts. Defaults to 0.01.
+
+    Returns:
+        At most the length of a code; the others have collapsed.
+
+    Example:
+        >>> model = keras_ae.VAE.create((8,), latent_dim=2, hidden=(16,))
+        >>> active_units(model, np.zeros([5, 8]))
+        0
+
+    Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
+        Autoencoders, section 5.1. https://arxiv.org/abs/1509.00519
+    """
+    threshold = validation.check_number("threshold", threshold, 0)
+    codes = model.embed(x)
+    return int(np.sum(np.var(codes, axis=0) > threshold))
+
+
+def _check_prior(model: Any) -> None:
+    if not hasattr(model, "prior"):
+        raise TypeError(
+            f"{type(model).__name__} has no prior, so p(x) is not defined. "
+            "Expected a variant with a prior, such as VAE."
+        )

@@ -1,0 +1,224 @@
+"""The latent space: tangent planes, lines, traversals, and mere copying.
+
+Users reach these functions as `keras_ae.evaluation`.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_ae.core import validation
+from keras_ae.model import compiled
+
+
+class TangentSpace(NamedTuple):
+    """Directions that the code of each example is most sensitive to.
+
+    Attributes:
+        singular_values: `[N, rank]`, largest first: how far the code moves
+            for a unit step along each direction.
+        directions: `[N, rank, ...]`, orthonormal, each of one example's shape.
+    """
+
+    singular_values: np.ndarray
+    directions: np.ndarray
+
+
+def tangent_space(model: Any, x: Any, rank: int | None = None) -> TangentSpace:
+    """Singular value decomposition of the encoder's Jacobian at each example.
+
+    A well regularized code changes only along the manifold of the data: then
+    a few singular values stand out and their directions span its tangent
+    plane, while the others fall towards zero.
+
+    Formula:
+        d mean(q(z|x)) / d x = U diag(singular_values) directions
+
+    Args:
+        model: Any variant.
+        x: Examples, `[N, ...]`.
+        rank: How many directions. Defaults to all: the smaller of the lengths
+            of a code and of an example.
+
+    Example:
+        >>> model = keras_ae.Autoencoder.create((5,), 2)
+        >>> tangent_space(model, np.zeros([3, 5])).directions.shape
+        (3, 2, 5)
+
+    Reference: Rifai, Dauphin, Vincent, Bengio, Muller, 2011. The Manifold
+        Tangent Classifier. NeurIPS.
+    """
+    x = model.check_inputs(x)
+    event_shape = keras.tree.flatten(x)[0].shape[1:]
+    inputs, outputs = map(math.prod, (event_shape, model.encoder.event_shape))
+    full = min(inputs, outputs)
+    rank = full if rank is None else validation.check_count("rank", rank)
+    if rank > full:
+        raise ValueError(
+            validation.invalid("rank", f"an integer of at most {full}", rank)
+        )
+
+    def function(x: Any) -> TangentSpace:
+        source = keras.tree.flatten(x)[0]
+        with tf.GradientTape() as tape:
+            tape.watch(source)
+            code = tf.reshape(model.encode(x).mean(), [-1, outputs])
+        jacobian = tape.batch_jacobian(code, source)
+        values, _, right = tf.linalg.svd(
+            tf.reshape(jacobian, [-1, outputs, inputs])
+        )
+        right = tf.linalg.matrix_transpose(right)[:, :rank]
+        return TangentSpace(
+            values[:, :rank], tf.reshape(right, [-1, rank, *event_shape])
+        )
+
+    return compiled.batched(model, f"tangent_space_{rank}", function, x)
+
+
+def interpolate(model: Any, a: Any, b: Any, steps: int = 8) -> np.ndarray:
+    """Examples on the straight line between the codes of `a` and `b`.
+
+    Formula:
+        z(t) = (1 - t) mean(q(z|a)) + t mean(q(z|b)),  t = 0 ... 1
+
+    Args:
+        model: Any variant; a conditional one keeps the condition of `a`.
+        a: Examples, `[N, ...]`, where the lines start.
+        b: As many examples, where they end.
+        steps: Points on a line, ends included; at least 2.
+
+    Returns:
+        `[N, steps, ...]`: means of p(x|z). The first are the reconstructions
+        of `a`, the last those of `b`.
+
+    Example:
+        >>> model = keras_ae.Autoencoder.create((5,), 2)
+        >>> interpolate(model, np.zeros([3, 5]), np.ones([3, 5]), 4).shape
+        (3, 4, 5)
+    """
+    steps = validation.check_count("steps", steps, 2)
+    start, end = model.embed(a), model.embed(b)
+    if start.shape != end.shape:
+        raise ValueError(
+            "`a` and `b` are not pairs. Expected as many examples in both. "
+            f"Received: {len(start)} and {len(end)}"
+        )
+    codes = np.linspace(start, end, steps, axis=1, dtype=np.float32)
+    return _decode(model, codes, a)
+
+
+def traverse(
+    model: Any,
+    x: Any,
+    dimensions: Sequence[int] | None = None,
+    values: Sequence[float] = (-3, -2, -1, 0, 1, 2, 3),
+) -> np.ndarray:
+    """Examples decoded from codes of which one number is replaced.
+
+    Args:
+        model: Any variant.
+        x: Examples, `[N, ...]`, whose mean codes are varied.
+        dimensions: Which numbers of the flat code, each in turn. Defaults to
+            all.
+        values: What they are replaced by. The default suits codes with a
+            standard normal prior.
+
+    Returns:
+        `[N, dimensions, values, ...]`: means of p(x|z).
+
+    Example:
+        >>> model = keras_ae.VAE.create((5,), 2)
+        >>> traverse(model, np.zeros([3, 5]), values=(-1, 1)).shape
+        (3, 2, 2, 5)
+
+    Reference: Higgins et al., 2017. beta-VAE. ICLR, figure 1.
+    """
+    codes = model.embed(x)
+    flat = codes.reshape(len(codes), -1)
+    length = flat.shape[1]
+    if dimensions is None:
+        dimensions = range(length)
+    for dimension in dimensions:
+        validation.check_in("dimensions", dimension, range(length))
+    shape = (len(codes), len(dimensions), len(values), length)
+    varied = np.broadcast_to(flat[:, None, None], shape).copy()
+    for i, dimension in enumerate(dimensions):
+        varied[:, i, :, dimension] = values
+    return _decode(model, varied.reshape(*shape[:3], *codes.shape[1:]), x)
+
+
+def _decode(model: Any, codes: np.ndarray, x: Any) -> np.ndarray:
+    """Means of p(x|z) for codes `[N, ..., *latent]` made from `x`."""
+    lead = codes.shape[: codes.ndim - len(model.encoder.event_shape)]
+    repeats = math.prod(lead[1:])
+    rows = keras.tree.map_structure(
+        lambda t: np.repeat(t, repeats, axis=0), model.check_inputs(x)
+    )
+    decoded = compiled.batched(
+        model,
+        "decode_given",
+        lambda pair: model.decode_given(*pair).mean(),
+        (codes.reshape(-1, *model.encoder.event_shape), rows),
+    )
+    return decoded.reshape(*lead, *decoded.shape[1:])
+
+
+class Copying(NamedTuple):
+    """Shares of the variance that a model gives back.
+
+    Attributes:
+        on_data: Of the data. 1: reconstructed without error.
+        off_data: Of data whose columns were shuffled. 1: anything is copied;
+            0 or less: what is unlike the data is not reconstructed.
+    """
+
+    on_data: float
+    off_data: float
+
+
+def copying(model: Any, x: Any, seed: int = 0) -> Copying:
+    """Whether a model has learned the data or merely to copy its input.
+
+    An overcomplete code can pass any input through. To see whether it does,
+    each column of the data is shuffled: every value is still as likely as
+    before, but what held them together is gone. A model of the data brings
+    back the data and not these; the identity brings back both.
+
+    Formula:
+        share(x) = 1 - sum(square(x - reconstruct(x)))
+                     / sum(square(x - mean(x)))
+
+    Args:
+        model: A variant whose input is its target.
+        x: Examples, `[N, ...]`, not all equal.
+        seed: Integer for the shuffling.
+
+    Example:
+        >>> model = keras_ae.Autoencoder.create((5,), 20, seed=0)
+        >>> x = np.random.default_rng(0).normal(size=(9, 5))
+        >>> max(copying(model, x)) < 0.5  # not trained: copies nothing yet
+        True
+
+    Reference: Alain, Bengio, 2014. What Regularized Auto-Encoders Learn from
+        the Data Generating Distribution. JMLR 15, section 2.
+    """
+    x = np.asarray(x, np.float32)
+    columns = x.reshape(len(x), -1)
+    total = np.sum(np.square(columns - columns.mean(axis=0)))
+    if not total > 0:
+        raise ValueError(
+            "`x` does not vary. Expected at least two different examples. "
+            f"Received: {len(x)} examples, all equal"
+        )
+    shuffled = np.random.default_rng(seed).permuted(columns, axis=0)
+
+    def share(rows: np.ndarray) -> float:
+        residual = np.square(rows - model.reconstruct(rows))
+        return float(1 - np.sum(residual) / total)
+
+    return Copying(share(x), share(shuffled.reshape(x.shape)))

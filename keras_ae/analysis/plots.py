@@ -1,0 +1,422 @@
+"""Pictures of a model: its codes, its examples, its training.
+
+Every function draws on the Matplotlib axes `ax`, or on those of a new figure,
+and returns the figure: `plots.samples(model).savefig("samples.png")`. Nothing
+is shown on a screen and no state of `matplotlib.pyplot` is touched.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.image
+import numpy as np
+import tensorflow_probability as tfp
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from sklearn.decomposition import PCA
+
+from keras_ae.analysis import latent
+from keras_ae.core import validation
+from keras_ae.parts import priors
+
+tfd = tfp.distributions
+
+# Ten colors that stay apart for color-blind readers and in print.
+# Reference: Petroff, 2021. Accessible Color Sequences for Data Visualization.
+#     https://arxiv.org/abs/2107.02270
+COLORS = mpl.color_sequences["petroff10"]
+MARKERS = "o^sDvP"
+GAP = 1  # pixels between two images
+
+
+def latent_map(
+    model: Any, x: Any, labels: Any = None, ax: Axes | None = None
+) -> Figure:
+    """Codes of examples as points in the plane.
+
+    Codes of more than two numbers are projected on their first two principal
+    components; the axes then say how much of the variance each one holds.
+
+    Args:
+        model: Any variant.
+        x: Examples, `[N, ...]`.
+        labels: `[N]`: integers or words get a color and a line in the legend
+            each, floats a color scale.
+        ax: Axes to draw on.
+    """
+    codes = model.embed(x)
+    codes = codes.reshape(len(codes), -1)
+    names = ["code $z_1$", "code $z_2$"]
+    if codes.shape[1] == 1:
+        raise ValueError(
+            "A map of the codes needs two axes. Expected codes of at least 2 "
+            f"numbers. Received: codes of {model.encoder.event_shape}"
+        )
+    if codes.shape[1] > 2:
+        pca = PCA(2).fit(codes)
+        codes = pca.transform(codes)
+        names = [
+            f"principal component {i} ({share:.0%} of variance)"
+            for i, share in enumerate(pca.explained_variance_ratio_, 1)
+        ]
+    ax = _axes(ax, 6, 5)
+    style = {"s": 400 / math.sqrt(len(codes)), "alpha": 0.7, "linewidths": 0}
+    if labels is None:
+        ax.scatter(*codes.T, color=COLORS[0], **style)
+    elif np.issubdtype((labels := np.asarray(labels)).dtype, np.floating):
+        points = ax.scatter(*codes.T, c=labels, cmap="viridis", **style)
+        ax.figure.colorbar(points, ax=ax, label="label").solids.set(alpha=1)
+    else:
+        for i, label in enumerate(np.unique(labels)):
+            points = codes[labels == label]
+            ax.scatter(
+                *points.T,
+                color=COLORS[i % len(COLORS)],
+                marker=MARKERS[i // len(COLORS) % len(MARKERS)],
+                label=str(label),
+                **style,
+            )
+            ax.text(
+                *np.median(points, axis=0),
+                str(label),
+                ha="center",
+                va="center",
+                bbox={
+                    "boxstyle": "round",
+                    "facecolor": "white",
+                    "edgecolor": COLORS[i % len(COLORS)],
+                    "alpha": 0.8,
+                },
+            )
+        legend = ax.legend(
+            title="label", loc="center left", bbox_to_anchor=(1, 0.5)
+        )
+        for handle in legend.legend_handles:
+            handle.set(sizes=[40], alpha=1)
+    ax.set(xlabel=names[0], ylabel=names[1], aspect="equal")
+    ax.set_adjustable("datalim")
+    return ax.figure
+
+
+def manifold(
+    model: Any, n: int = 20, ax: Axes | None = None, condition: Any = None
+) -> Figure:
+    """What the decoder makes of a grid over a prior of two dimensions.
+
+    The grid has equal steps in probability: its lines are the quantiles
+    (i + 1/2) / n of the prior along each coordinate.
+
+    Args:
+        model: A variant with a prior and codes of 2 numbers, for images.
+        n: Images along each side.
+        ax: Axes to draw on.
+        condition: The condition of all images, for a conditional variant.
+
+    Reference: Kingma, Welling, 2014. Auto-Encoding Variational Bayes,
+        figure 4. https://arxiv.org/abs/1312.6114
+    """
+    _check_images(model)
+    n = validation.check_count("n", n)
+    if not hasattr(model, "prior") or model.encoder.event_shape != (2,):
+        raise ValueError(
+            f"{type(model).__name__} {model.name!r} has no plane to show. "
+            "Expected a variant with a prior and codes of 2 numbers. "
+            f"Received: codes of {model.encoder.event_shape}"
+        )
+    lines = _quantiles(model, (np.arange(n) + 0.5) / n)  # [n, 2]
+    codes = np.stack(np.meshgrid(*lines.T), axis=-1).reshape(-1, 2)
+    if hasattr(model, "condition"):
+        codes = codes, model.condition.check("condition", condition, n * n)
+    images = model.decode(codes).mean().numpy()
+    images = images.reshape(n, n, *images.shape[1:])
+    ax = _axes(ax, 6, 6)
+    # Rows from the top, so that the second coordinate grows upwards.
+    centers = _mosaic(ax, images[::-1], gap=0)
+    ticks = min(n, 6 + n % 2)  # even if n is: the ticks are then symmetric
+    shown = np.linspace(0, n - 1, ticks).round().astype(int)
+    for axis, places, values in (
+        (ax.xaxis, centers[1], lines[:, 0]),
+        (ax.yaxis, centers[0][::-1], lines[:, 1]),
+    ):
+        axis.set_ticks(places[shown], [f"{v:.2g}" for v in values[shown]])
+    ax.set(xlabel="code $z_1$", ylabel="code $z_2$")
+    return ax.figure
+
+
+def reconstructions(model: Any, x: Any, ax: Axes | None = None) -> Figure:
+    """Originals above their reconstructions.
+
+    Args:
+        model: A variant for images.
+        x: Examples, `[N, ...]`, a column each.
+        ax: Axes to draw on.
+    """
+    _check_images(model)
+    target = np.asarray(model.default_target(model.check_inputs(x)))
+    images = np.stack([target, model.reconstruct(x)])
+    ax = _axes(ax, 0.7 * len(target) + 1, 1.8)
+    rows, _ = _mosaic(ax, images)
+    ax.set_yticks(rows, ["original", "reconstruction"])
+    ax.set_xticks([])
+    return ax.figure
+
+
+def samples(
+    model: Any,
+    n: int = 16,
+    seed: int = 0,
+    ax: Axes | None = None,
+    **options: Any,
+) -> Figure:
+    """New examples in a square; the spare places stay empty.
+
+    Args:
+        model: A variant with `sample`, for images.
+        n: How many.
+        seed: Integer for the draws.
+        ax: Axes to draw on.
+        **options: Passed to `sample`, for example a `condition`.
+    """
+    _check_images(model)
+    images = model.sample(n, seed=seed, **options)
+    columns = math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    places = np.full((rows * columns, *images.shape[1:]), np.nan, np.float32)
+    places[:n] = images
+    ax = _axes(ax, 0.7 * columns, 0.7 * rows + 0.3)
+    _mosaic(ax, places.reshape(rows, columns, *images.shape[1:]))
+    ax.set(xticks=[], yticks=[], title=f"{n} samples")
+    return ax.figure
+
+
+def overview(model: Any, x: Any, ax: Axes | None = None) -> Figure:
+    """Originals, reconstructions and, if there is a prior, two rows of
+    samples: what a model can do at a glance.
+
+    Args:
+        model: A variant for images.
+        x: Examples, `[N, ...]`, a column each; with their conditions, if the
+            model has some, which the samples share.
+        ax: Axes to draw on.
+    """
+    _check_images(model)
+    inputs = model.check_inputs(x)
+    target = np.asarray(model.default_target(inputs))
+    names = ["original", "reconstruction"]
+    images = [target, model.reconstruct(x)]
+    if hasattr(model, "sample"):
+        names += ["sample", "sample"]
+        conditions = inputs[1:] if isinstance(inputs, tuple) else ()
+        count = len(target)
+        drawn = model.sample(
+            2 * count, *(np.concatenate([c, c]) for c in conditions), seed=0
+        )
+        images += [drawn[:count], drawn[count:]]
+    ax = _axes(ax, 0.7 * len(target) + 1, 0.7 * len(images) + 0.3)
+    rows, _ = _mosaic(ax, np.stack(images))
+    ax.set_yticks(rows, names)
+    ax.set_xticks([])
+    return ax.figure
+
+
+def contact_sheet(pictures: Mapping[str, Any], columns: int = 3) -> Figure:
+    """Pictures side by side, each under its name.
+
+    Args:
+        pictures: Name to image file.
+        columns: Pictures in a row.
+    """
+    columns = validation.check_count("columns", columns)
+    rows = math.ceil(len(pictures) / columns)
+    figure = Figure(
+        figsize=(4 * columns, 1.7 * rows), dpi=100, layout="constrained"
+    )
+    axes = np.ravel(figure.subplots(rows, columns, squeeze=False))
+    for ax in axes:
+        ax.axis("off")
+    for ax, (name, path) in zip(axes, pictures.items(), strict=False):
+        ax.imshow(matplotlib.image.imread(path))
+        ax.set_title(name, fontsize=9)
+    return figure
+
+
+def traversals(
+    model: Any,
+    x: Any,
+    dimensions: Sequence[int] | None = None,
+    values: Sequence[float] = (-3, -2, -1, 0, 1, 2, 3),
+    ax: Axes | None = None,
+) -> Figure:
+    """One example, decoded with one number of its code replaced.
+
+    A row for each number of the code, a column for each value.
+
+    Args:
+        model: A variant for images.
+        x: One example, `[1, ...]`.
+        dimensions: See `evaluation.traverse`.
+        values: See `evaluation.traverse`.
+        ax: Axes to draw on.
+    """
+    _check_images(model)
+    images = latent.traverse(model, x, dimensions, values)
+    if len(images) != 1:
+        raise ValueError(
+            "A traversal shows one example. Expected `x` of shape (1, ...). "
+            f"Received: {len(images)} examples. Pass x[:1]."
+        )
+    rows, columns = images.shape[1:3]
+    ax = _axes(ax, 0.7 * columns + 0.8, 0.7 * rows + 0.5)
+    centers = _mosaic(ax, images[0])
+    dimensions = range(rows) if dimensions is None else dimensions
+    ax.set_yticks(centers[0], [f"$z_{{{d + 1}}}$" for d in dimensions])
+    ax.set_xticks(centers[1], [f"{v:g}" for v in values])
+    ax.set(xlabel="value in the code", ylabel="coordinate of the code")
+    return ax.figure
+
+
+def interpolations(
+    model: Any, a: Any, b: Any, steps: int = 8, ax: Axes | None = None
+) -> Figure:
+    """Decoded points between the codes of two examples, a row for each pair.
+
+    Args:
+        model: A variant for images.
+        a: Examples, `[N, ...]`, on the left.
+        b: As many, on the right.
+        steps: Images in a row, ends included.
+        ax: Axes to draw on.
+    """
+    _check_images(model)
+    images = latent.interpolate(model, a, b, steps)
+    ax = _axes(ax, 0.7 * steps + 0.5, 0.7 * len(images) + 0.5)
+    rows, columns = _mosaic(ax, images)
+    ax.set_xticks(columns, [f"{t:.2g}" for t in np.linspace(0, 1, steps)])
+    ax.set_yticks(rows, [str(i + 1) for i in range(len(rows))])
+    ax.set(xlabel="position between the codes", ylabel="pair")
+    return ax.figure
+
+
+def history(history: Any, ax: Axes | None = None) -> Figure:
+    """Every logged term over the epochs; validation is dashed.
+
+    Args:
+        history: What `fit` returned, or a dict of lists.
+        ax: Axes to draw on.
+    """
+    curves = getattr(history, "history", history)
+    if not isinstance(curves, Mapping) or not any(curves.values()):
+        raise ValueError(
+            validation.invalid("history", "the history of a training", history)
+        )
+    epochs = [e + 1 for e in getattr(history, "epoch", [])]
+    ax = _axes(ax, 6, 4)
+    names = sorted({name.removeprefix("val_") for name in curves})
+    for name, color in zip(names, itertools.cycle(COLORS), strict=False):
+        for key, line in ((name, "-"), (f"val_{name}", "--")):
+            if key in curves:
+                ax.plot(
+                    epochs or range(1, len(curves[key]) + 1),
+                    curves[key],
+                    line,
+                    color=color,
+                    label=key,
+                    marker="o" if len(curves[key]) == 1 else None,
+                )
+    ax.set(xlabel="epoch", ylabel="nats per example")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend()
+    return ax.figure
+
+
+def score_field(
+    model: Any,
+    limits: Sequence[float],
+    n: int = 20,
+    ax: Axes | None = None,
+) -> Figure:
+    """Arrows along the score that a denoising autoencoder has learned.
+
+    Args:
+        model: A `DenoisingAutoencoder` with Gaussian corruption, for examples
+            of 2 numbers.
+        limits: Lowest and highest value of both numbers.
+        n: Arrows along each side.
+        ax: Axes to draw on, for example over the points of the data.
+    """
+    if model.decoder.event_shape != (2,):
+        raise ValueError(
+            "A score field is drawn in the plane. Expected a model of "
+            "examples of 2 numbers. Received: examples of shape "
+            f"{model.decoder.event_shape}"
+        )
+    line = np.linspace(*limits, n)
+    x = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    score = np.asarray(model.score(x.astype(np.float32)))
+    ax = _axes(ax, 5, 5)
+    ax.quiver(*x.T, *score.T, angles="xy", color=COLORS[0], width=0.003)
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    return ax.figure
+
+
+def _axes(ax: Axes | None, width: float, height: float) -> Axes:
+    """The given axes, or those of a new figure, size in inches."""
+    if ax is not None:
+        return ax
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+    return figure.subplots()
+
+
+def _check_images(model: Any) -> None:
+    shape = model.decoder.event_shape
+    if len(shape) != 3 or shape[-1] not in (1, 3):
+        raise ValueError(
+            f"{type(model).__name__} {model.name!r} makes no images. Expected "
+            "examples of shape (height, width, 1) or (height, width, 3). "
+            f"Received: {shape}"
+        )
+
+
+def _mosaic(ax: Axes, images: np.ndarray, gap: int = GAP) -> tuple:
+    """Draw images `[R, C, H, W, 1 or 3]` as one; NaN and gaps are blank.
+
+    Returns:
+        Where the rows and the columns have their centers.
+    """
+    rows, columns, height, width, channels = images.shape
+    framed = np.pad(
+        np.clip(images, 0, 1),
+        [(0, 0), (0, 0), (0, gap), (0, gap), (0, 0)],
+        constant_values=np.nan,
+    )
+    whole = framed.transpose(0, 2, 1, 3, 4).reshape(
+        rows * (height + gap), columns * (width + gap), channels
+    )
+    whole = whole[: len(whole) - gap, : whole.shape[1] - gap]
+    if channels == 3:
+        blank = np.isnan(whole[..., :1])
+        whole = np.concatenate([np.nan_to_num(whole), ~blank], axis=-1)
+    else:
+        whole = whole[..., 0]
+    ax.imshow(whole, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return (
+        np.arange(rows) * (height + gap) + (height - 1) / 2,
+        np.arange(columns) * (width + gap) + (width - 1) / 2,
+    )
+
+
+def _quantiles(model: Any, levels: np.ndarray) -> np.ndarray:
+    """Quantiles of each coordinate of the prior, `[levels, d]`: exact for
+    standard normals, otherwise of 10,000 draws."""
+    if isinstance(model.prior, priors.StandardNormal):
+        line = tfd.Normal(0.0, 1.0).quantile(levels.astype(np.float32))
+        return np.repeat(line[:, None], 2, axis=1)
+    prior = model.prior.distribution(model.encode)
+    return np.quantile(prior.sample(10_000, seed=(0, 0)), levels, axis=0)

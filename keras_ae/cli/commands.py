@@ -1,0 +1,340 @@
+"""What the command line does, one function `run_...` for each command."""
+
+import argparse
+import ast
+import inspect
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_ae.analysis import measures
+from keras_ae.analysis import plots
+from keras_ae.cli import demo
+from keras_ae.cli import tables
+from keras_ae.core import registry
+from keras_ae.zoo import recipes
+from keras_ae.zoo import reproduction
+from keras_ae.zoo import store
+
+# Ask for devices now: what TensorFlow prints then belongs to its start.
+tf.config.list_physical_devices()
+
+#: Settings of a training from the command line, as in a recipe.
+TRAINING = {"epochs": 20, "batch_size": 128, "learning_rate": 0.001}
+
+
+def run_list(arguments: argparse.Namespace) -> None:
+    """Print the table of presets."""
+    _matching(arguments.pattern)
+    print(tables.plain(tables.bundled_presets(arguments.pattern)))
+
+
+def run_variants(arguments: argparse.Namespace) -> None:
+    """Print the table of variants."""
+    del arguments  # none
+    header, rows = tables.variants()
+    print(tables.plain((header[:3], [row[:3] for row in rows])))
+
+
+def run_describe(arguments: argparse.Namespace) -> None:
+    """Print what is known of a variant or of a preset."""
+    name = arguments.name
+    if name in registry.variants():
+        cls = registry.get(name)
+        print(f"{name} ({cls.__name__})\n\n{tables.description(cls)}")
+        print(f"\n`keras-ae train {name} --help` lists its arguments.")
+        return
+    if name not in store.list_presets() and not Path(name).is_dir():
+        known = {*registry.variants(), *store.list_presets()}
+        raise ValueError(registry.unknown("variant or preset", name, known))
+    print(store.card(store.metadata(name)).split("---\n", 2)[2])
+
+
+def add_flags(parser: argparse.ArgumentParser, target: str) -> None:
+    """Give `train` the flags of a variant: those of `create`, then its own."""
+    if target not in registry.variants():
+        return
+    parser.usage = f"keras-ae train {target} [options]"
+    group = parser.add_argument_group("training")
+    group.add_argument("--data", default="digits", help="data set [digits]")
+    group.add_argument(
+        "--binarization", choices=["dynamic"], help="draw bits at every epoch"
+    )
+    for name, default in TRAINING.items():
+        group.add_argument(
+            "--" + name.replace("_", "-"),
+            type=type(default),
+            default=default,
+            help=f"[{default}]",
+        )
+    cls = registry.get(target)
+    group = parser.add_argument_group(f"model: {tables.summary(cls)}")
+    for name, parameter, text in _arguments(cls):
+        required = parameter.default is parameter.empty
+        default = None if required else parameter.default
+        settings: dict[str, Any] = {"required": required}
+        if isinstance(default, bool):
+            settings["action"] = argparse.BooleanOptionalAction
+        else:
+            kind = "value" if default is None else type(default).__name__
+            settings |= {"type": _value, "metavar": kind.upper()}
+        group.add_argument(
+            "--" + name.replace("_", "-"),
+            dest=f"model_{name}",
+            default=argparse.SUPPRESS,
+            help=text.replace("%", "%%"),
+            **settings,
+        )
+
+
+def _arguments(cls: type) -> list[tuple[str, inspect.Parameter, str]]:
+    """Name, parameter and help of what `create` takes and of the variant's
+    own arguments, parts aside."""
+    found: dict[str, inspect.Parameter] = {}
+    texts: dict[str, str] = {}
+    for base in cls.__mro__:
+        if "create" in vars(base):
+            signature = inspect.signature(base.create)
+            found = dict(signature.parameters) | found
+            texts = tables.arguments(base.create.__doc__) | texts
+        texts |= {
+            name: text
+            for name, text in tables.arguments(base.__doc__).items()
+            if name not in texts and base.__module__.startswith("keras_ae")
+        }
+    # What `create` does not make: all but the parts, which come first.
+    found |= {
+        name: parameter
+        for name, parameter in cls.parameters().items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+        or parameter.default is not parameter.empty
+    }
+    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return [
+        (name, parameter, texts.get(name, ""))
+        for name, parameter in found.items()
+        if name != "input_shape" and parameter.kind not in variable
+    ]
+
+
+def _value(text: str) -> Any:
+    """A number, a tuple, a dict, or the word itself; the model checks it."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def run_train(arguments: argparse.Namespace) -> None:
+    """Train a recipe or a variant and write its preset."""
+    if arguments.target in registry.variants():
+        recipe = _recipe(arguments)
+        with tempfile.TemporaryDirectory() as runs:
+            _publish(recipe, arguments.out, runs)
+        return
+    if not Path(arguments.target).is_file():
+        raise ValueError(
+            registry.unknown("variant", arguments.target, registry.variants())
+            + " A path to a recipe works too."
+        )
+    _publish(recipes.read(arguments.target), arguments.out, arguments.runs)
+
+
+def _recipe(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The flags of `train VARIANT` as a recipe."""
+    given = vars(arguments)
+    model = {
+        name.removeprefix("model_"): value
+        for name, value in given.items()
+        if name.startswith("model_")
+    }
+    seed = model.pop("seed", 0)
+    data = {"name": arguments.data}
+    if arguments.binarization:
+        data["binarization"] = arguments.binarization
+    if "condition" in model:
+        data["condition"] = "labels"
+    variant = arguments.target
+    name = f"{variant.replace('-', '_')}_{arguments.data}"
+    return {
+        "preset": Path(arguments.out).name if arguments.out else name,
+        "description": tables.summary(registry.get(variant)),
+        "data": data,
+        "model": {"variant": variant} | model,
+        "training": {key: given[key] for key in TRAINING},
+        "metrics": {"terms": {}},
+        "seed": seed,
+    }
+
+
+def _publish(recipe: dict[str, Any], out: str | None, runs: str) -> None:
+    folder = Path(out or recipe["preset"])
+    recipes.publish(recipe, folder, runs, verbose=1)
+    print(f"Wrote {folder}/:")
+    _print_figures(store.metadata(folder)["metrics"])
+
+
+def run_evaluate(arguments: argparse.Namespace) -> None:
+    """Print figures of a preset on test data."""
+    model, (train, test) = _model_and_data(arguments)
+    wanted: dict[str, Any] = {"terms": {}, "squared_error": {}}
+    if arguments.samples:
+        wanted["nll"] = {"samples": arguments.samples}
+    splits = train, _first(test, arguments.rows)
+    _print_figures(measures.measure(model, wanted, splits, verbose=1))
+
+
+def run_reconstruct(arguments: argparse.Namespace) -> None:
+    """Draw test images above their reconstructions."""
+    model, (_, (x, _)) = _model_and_data(arguments)
+    _save(plots.reconstructions(model, _first(x, arguments.n)), arguments.out)
+
+
+def run_sample(arguments: argparse.Namespace) -> None:
+    """Draw new images."""
+    model = store.load(arguments.preset)
+    if not hasattr(model, "sample"):
+        raise ValueError(
+            f"{type(model).__name__} has no prior to draw from. Expected a "
+            f"generative variant. Received: {arguments.preset!r}"
+        )
+    options = {}
+    if arguments.condition is not None:
+        options["condition"] = _value(arguments.condition)
+    figure = plots.samples(model, arguments.n, arguments.seed, **options)
+    _save(figure, arguments.out)
+
+
+def run_export(arguments: argparse.Namespace) -> None:
+    """Write a SavedModel and name its signatures."""
+    model = store.load(arguments.preset)
+    Path(arguments.path).mkdir(parents=True, exist_ok=True)
+    model.export(arguments.path)
+    names = ", ".join(model.export_endpoints())
+    print(f"Wrote {arguments.path} with the signatures {names}.")
+
+
+def run_demo(arguments: argparse.Namespace) -> None:
+    """Show everything once."""
+    demo.run(arguments.out)
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Recompute the recorded figures; 1 if some differ.
+
+    A preset that does not load is told of, and does not keep the others from
+    being looked at.
+    """
+    wrong = broken = 0
+    for name in _matching(arguments.pattern):
+        try:
+            figures = recipes.recompute(name, verbose=_verbose())
+        except (ValueError, OSError) as error:
+            broken += 1
+            print(f"{name}: CANNOT BE VERIFIED: {error}", flush=True)
+            continue
+        for figure, (recorded, found) in figures.items():
+            same = measures.agree(recorded, found)
+            wrong += not same
+            verdict = "reproduced" if same else f"DIFFERS: {found['value']}"
+            line = f"{name}: {figure} {recorded['value']} {verdict}"
+            print(line, flush=True)
+    print(f"{wrong} figures differ.")
+    if broken:
+        print(f"{broken} presets cannot be verified.")
+    return int(wrong + broken > 0)
+
+
+def run_reproduce(arguments: argparse.Namespace) -> int:
+    """Recompute rows of the table of published numbers; 1 if some differ."""
+    if arguments.row:
+        rows = [reproduction.find(arguments.row)]
+    else:
+        rows = reproduction.recorded_rows()
+    wrong = 0
+    for row in rows:
+        print(f"{row.key}: {row.title}, {row.preset}")
+        if arguments.train:
+            result = reproduction.retrain(row, arguments.runs)
+        else:
+            result = reproduction.recompute(row, verbose=_verbose())
+            wrong += not result.reproduced
+        print(tables.plain(tables.reproduced(result)))
+    return int(wrong > 0)
+
+
+def run_sheet(arguments: argparse.Namespace) -> None:
+    """Draw what is in the cards of the presets, side by side."""
+    names = _matching(arguments.pattern)
+    pictures = {name: store.find(name) / recipes.PICTURE for name in names}
+    pictures = {name: path for name, path in pictures.items() if path.is_file()}
+    if not pictures:
+        raise ValueError(
+            "No preset has a picture. Expected names of presets with "
+            f"{recipes.PICTURE}. Received: {list(names)}"
+        )
+    plots.contact_sheet(pictures).savefig(arguments.out)
+    print(f"Drawn {len(pictures)} pictures: {arguments.out}")
+
+
+def run_readme(arguments: argparse.Namespace) -> int:
+    """Renew the generated tables, or say with 1 that they are not current."""
+    path = Path(arguments.path)
+    text = path.read_text(encoding="utf-8")
+    new = tables.renewed(text)
+    if arguments.check:
+        print(f"{path} is {'current' if new == text else 'not current'}.")
+        return int(new != text)
+    path.write_text(new, encoding="utf-8")
+    print(f"Renewed the tables of {path}.")
+    return 0
+
+
+def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """A preset, compiled, and the splits of its data set or another."""
+    data = store.metadata(arguments.preset).get("data") or {}
+    if arguments.data:
+        data["name"] = arguments.data
+    if not data:
+        raise ValueError(
+            f"The preset {arguments.preset!r} does not say what data it is "
+            "for. Expected a data set. Pass --data."
+        )
+    model = store.load(arguments.preset)
+    model.compile()
+    return model, recipes.data({"data": data})
+
+
+def _matching(pattern: str) -> tuple[str, ...]:
+    """Names of presets, at least one."""
+    names = store.list_presets(pattern)
+    if not names:
+        raise ValueError(
+            registry.unknown("preset", pattern, store.list_presets())
+        )
+    return names
+
+
+def _verbose() -> int:
+    """A progress bar where someone looks; in a file it is a heap of lines."""
+    return int(sys.stdout.isatty())
+
+
+def _first(x: Any, rows: int | None) -> Any:
+    return keras.tree.map_structure(lambda a: a[:rows], x)
+
+
+def _print_figures(metrics: dict[str, Any]) -> None:
+    rows = [
+        [name, tables.number(f), str(f["rows"])] for name, f in metrics.items()
+    ]
+    print(tables.plain((["figure", "value", "rows"], rows)))
+
+
+def _save(figure: Any, path: str) -> None:
+    figure.savefig(path)
+    print(f"Wrote {path}.")

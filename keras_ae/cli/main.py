@@ -1,0 +1,185 @@
+"""The command line: `keras-ae COMMAND ...` or `python -m keras_ae COMMAND ...`.
+
+This file imports nothing but the standard library, so that help and usage
+errors come at once; the work is in `keras_ae.cli.commands`.
+"""
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Arguments after the program's name. Defaults to `sys.argv[1:]`.
+
+    Returns:
+        Exit code: 0, 1 where figures or tables differ, 2 on an error.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser, train = _parsers()
+    try:
+        if argv[:1] == ["train"] and argv[1:] and argv[1][0] != "-":
+            _commands().add_flags(train, argv[1])
+        arguments = parser.parse_args(argv)
+        run = getattr(_commands(), f"run_{arguments.command}")
+        return run(arguments) or 0
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; nothing more is flushed to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, TypeError, OSError) as error:
+        print(f"keras-ae: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The parser, and that of `train`, which gets flags for its target."""
+    parser = argparse.ArgumentParser(
+        prog="keras-ae",
+        description="Autoencoders: train, look at, serve.",
+    )
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND"
+    )
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + "."
+        )
+
+    def preset(name: str, text: str) -> argparse.ArgumentParser:
+        added = command(name, text)
+        added.add_argument(
+            "preset", help="name of a pretrained model, or a preset folder"
+        )
+        return added
+
+    def picture(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--out",
+            default="picture.png",
+            help="file to write (default: %(default)s)",
+        )
+
+    added = command("list", "list the pretrained models")
+    added.add_argument(
+        "pattern", nargs="?", default="*", help='for example "*mnist*"'
+    )
+    command("variants", "list the variants that can be trained")
+    added = command("describe", "explain a variant or a pretrained model")
+    added.add_argument("name", help="name of a variant or of a preset")
+
+    train = command("train", "train a recipe or a variant, write a preset")
+    train.add_argument(
+        "target",
+        help="a recipe (JSON file), which resumes after an interruption, or a "
+        "variant; `keras-ae train VARIANT --help` lists its arguments",
+    )
+    train.add_argument(
+        "--out",
+        help="preset folder to write (default: the preset's name, here)",
+    )
+    train.add_argument(
+        "--runs",
+        default="runs",
+        help="folder for the states of recipes (default: %(default)s)",
+    )
+
+    added = preset("evaluate", "measure a pretrained model on test data")
+    added.add_argument(
+        "--data", help="data set (default: that of the preset's recipe)"
+    )
+    added.add_argument("--rows", type=int, help="use the first rows only")
+    added.add_argument(
+        "--samples",
+        type=int,
+        help="estimate -log p(x) too, with so many importance samples",
+    )
+    added = preset("reconstruct", "draw test images and reconstructions")
+    added.add_argument("--data", help="as in `evaluate`")
+    added.add_argument("-n", type=int, default=10, help="images (default: 10)")
+    picture(added)
+    added = preset("sample", "draw new images")
+    added.add_argument("-n", type=int, default=16, help="images (default: 16)")
+    added.add_argument("--seed", type=int, default=0, help="(default: 0)")
+    added.add_argument("--condition", help="for conditional variants")
+    picture(added)
+    added = preset("export", "write a SavedModel for serving")
+    added.add_argument("path", help="folder to write")
+    added = command("demo", "show everything once, on images of digits")
+    added.add_argument(
+        "--out",
+        default="keras_ae_demo.png",
+        help="picture to write (default: %(default)s)",
+    )
+    added = command("verify", "recompute the recorded figures of presets")
+    added.add_argument("pattern", nargs="?", default="*", help="as in `list`")
+    added = command(
+        "reproduce",
+        "recompute the table of published numbers, or one row of it",
+    )
+    added.add_argument(
+        "row", nargs="?", help="key of a row (default: all that are trained)"
+    )
+    added.add_argument(
+        "--train",
+        action="store_true",
+        help="train the recipe first, instead of taking the bundled weights",
+    )
+    added.add_argument("--runs", default="runs", help="as in `train`")
+    added = command("sheet", "draw the pictures of all presets side by side")
+    added.add_argument("pattern", nargs="?", default="*", help="as in `list`")
+    picture(added)
+    added = command("readme", "renew the generated tables of a README")
+    added.add_argument("path", nargs="?", default="README.md")
+    added.add_argument(
+        "--check", action="store_true", help="only say whether they are current"
+    )
+    return parser, train
+
+
+def _commands() -> Any:
+    with _quiet():
+        return importlib.import_module("keras_ae.cli.commands")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide what TensorFlow's C++ code prints while it starts.
+
+    Some of it ignores TF_CPP_MIN_LOG_LEVEL, so the file descriptor itself
+    goes elsewhere. On an error all of it is shown; with the variable at 0,
+    nothing is hidden.
+    """
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if level == "0" or "tensorflow" in sys.modules:
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            hidden.seek(0)
+            os.write(kept, hidden.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

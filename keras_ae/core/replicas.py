@@ -1,0 +1,40 @@
+"""What one replica of a model must know of the others.
+
+A step runs on every device of a distribution strategy, each on its rows of
+the global batch. Without a strategy there is one replica, and these functions
+do nothing.
+"""
+
+import tensorflow as tf
+
+
+def count() -> int:
+    """How many replicas step together."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def total(value: tf.Tensor) -> tf.Tensor:
+    """Sum of a tensor over all replicas, differentiable."""
+    context = tf.distribute.get_replica_context()
+    if count() == 1 or context is None:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def place(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where this replica's rows lie in the global batch, and its size.
+
+    Args:
+        rows: How many rows this replica has, int32 `[]`.
+
+    Returns:
+        Offset of the first row, and rows of all replicas, int32 `[]` each.
+    """
+    if count() == 1:
+        return tf.constant(0), rows
+    context = tf.distribute.get_replica_context()
+    own = tf.one_hot(context.replica_id_in_sync_group, count(), dtype=tf.int32)
+    sizes = total(own * rows)
+    return tf.reduce_sum(tf.cumsum(sizes, exclusive=True) * own), tf.reduce_sum(
+        sizes
+    )

@@ -1,0 +1,1 @@
+"""The base of all variants: the step, the loops, what is served."""

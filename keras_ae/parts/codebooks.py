@@ -1,0 +1,157 @@
+"""Codebooks: tables of codes, and how they learn."""
+
+import abc
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_ae.core import registry
+from keras_ae.core import validation
+from keras_ae.core.config import AutoConfig
+from keras_ae.math import draws
+from keras_ae.math import quantization
+
+
+class BaseCodebook(AutoConfig, keras.Layer, abc.ABC):
+    """A table of `size` vectors, and which of them are in use.
+
+    Usage is a running count of assignments, 1 for a code that is used as
+    often as all others. A code below `restart` is dead: at each batch it is
+    replaced by an encoder output, drawn at random, until one is in use.
+    Before training no code is, so the table starts from the first batch.
+
+    Args:
+        size: Number of codes. Defaults to 512.
+        decay: Factor of the running counts, in [0, 1). Defaults to 0.99.
+        restart: Usage below which a code is dead; 0 for no restarts.
+            Defaults to 0.1.
+    """
+
+    #: Weight of the codebook term: whether the table learns by gradient.
+    weight = 1.0
+
+    def __init__(
+        self,
+        size: int = 512,
+        *,
+        decay: float = 0.99,
+        restart: float = 0.1,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.size = validation.check_count("size", size)
+        self.decay = validation.check_number(
+            "decay", decay, 0, 1, open_high=True
+        )
+        self.restart = validation.check_number("restart", restart, 0)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the table for vectors along the last axis."""
+        self.table = self.add_weight(
+            shape=(self.size, input_shape[-1]),
+            initializer=keras.initializers.RandomUniform(
+                -1 / self.size, 1 / self.size
+            ),
+            trainable=self.weight > 0,
+            dtype="float32",
+            autocast=False,
+            name="table",
+        )
+        self.usage = self.add_weight(
+            shape=(self.size,),
+            initializer="zeros",
+            trainable=False,
+            dtype="float32",
+            autocast=False,
+            name="usage",
+        )
+        self.built = True
+
+    def indices(self, z: tf.Tensor) -> tf.Tensor:
+        """Numbers of the nearest codes: `[..., d]` to int32 `[...]`."""
+        return quantization.nearest_code(z, tf.convert_to_tensor(self.table))
+
+    def lookup(self, indices: tf.Tensor) -> tf.Tensor:
+        """The codes of numbers: `[...]` to `[..., d]`."""
+        return tf.gather(tf.convert_to_tensor(self.table), indices)
+
+    def update(self, z: tf.Tensor, indices: tf.Tensor, seed: tf.Tensor) -> None:
+        """Count, learn and restart, from the vectors of one training batch.
+
+        Args:
+            z: Encoder outputs, `[..., d]`.
+            indices: Their codes, `[...]`.
+            seed: For the choice of replacements, int32 `[2]`.
+        """
+        if not self.trainable:
+            return
+        rows = tf.stop_gradient(tf.reshape(z, [-1, z.shape[-1]]))
+        table = tf.convert_to_tensor(self.table)
+        averaged, usage = quantization.ema_update(
+            table,
+            tf.convert_to_tensor(self.usage),
+            rows,
+            tf.reshape(indices, [-1]),
+            self.decay,
+        )
+        count = tf.cast(tf.shape(rows)[0], tf.float32)
+        drawn = tf.cast(draws.uniform([self.size], seed) * count, tf.int32)
+        dead = usage < self.restart
+        table = self.learned(table, averaged)
+        self.table.assign(
+            tf.where(dead[:, None], tf.gather(rows, drawn), table)
+        )
+        self.usage.assign(usage)
+
+    @abc.abstractmethod
+    def learned(self, table: tf.Tensor, averaged: tf.Tensor) -> tf.Tensor:
+        """The table after a batch, from the one before and from the running
+        means of assigned vectors; both `[K, d]`."""
+
+
+@keras.saving.register_keras_serializable(registry.PACKAGE)
+class GradientCodebook(BaseCodebook):
+    """Codes pulled to the encoder's outputs by the optimizer.
+
+    Args: see `BaseCodebook`.
+
+    Reference: van den Oord et al., 2017. Neural Discrete Representation
+        Learning, equation 3. https://arxiv.org/abs/1711.00937
+    """
+
+    def learned(self, table: tf.Tensor, averaged: tf.Tensor) -> tf.Tensor:
+        """See `BaseCodebook.learned`."""
+        del averaged  # the optimizer's business
+        return table
+
+
+@keras.saving.register_keras_serializable(registry.PACKAGE)
+class EMACodebook(BaseCodebook):
+    """Codes that are running means of the vectors assigned to them.
+
+    Args: see `BaseCodebook`.
+
+    Reference: van den Oord et al., 2017. Neural Discrete Representation
+        Learning, appendix A.1. https://arxiv.org/abs/1711.00937
+    """
+
+    weight = 0.0
+
+    def learned(self, table: tf.Tensor, averaged: tf.Tensor) -> tf.Tensor:
+        """See `BaseCodebook.learned`."""
+        del table  # replaced
+        return averaged
+
+
+_CODEBOOKS = {"gradient": GradientCodebook, "ema": EMACodebook}
+
+
+def get(identifier: str | dict | BaseCodebook) -> BaseCodebook:
+    """A codebook by name, by `{name: arguments}`, or itself.
+
+    Example:
+        >>> get({"ema": {"size": 64}}).size
+        64
+    """
+    return registry.part("codebook", identifier, _CODEBOOKS, BaseCodebook)

@@ -1,0 +1,403 @@
+"""Networks: bodies of ordinary Keras layers, and the step to distributions."""
+
+import math
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae.core import registry
+from keras_ae.core import validation
+from keras_ae.core.config import AutoConfig
+from keras_ae.parts import heads
+
+tfd = tfp.distributions
+
+
+@keras.saving.register_keras_serializable(registry.PACKAGE)
+class DistributionNetwork(AutoConfig, keras.Layer):
+    """Body, projection and head: a network that outputs a distribution.
+
+    `body` maps tensors to tensors. If it keeps the event's leading axes (an
+    image to an image), the projection works on the last axis; if its output
+    is flat, the projection makes all values of the event at once. Sample
+    axes in front of the batch are folded for the body and unfolded before
+    the head: `[S, B, d]` in, batch shape `[S, B]` out.
+
+    Args:
+        body: A Keras layer or model, tensor in, tensor out.
+        head: A head or its name (`"gaussian"`, `"bernoulli"`, ...).
+        event_shape: Shape of one outcome, without batch axes; an int is a
+            vector's length.
+        tied: Whether the projection uses the weights of another network's,
+            transposed, see `tie`. Defaults to False.
+
+    Raises:
+        ValueError: If the body's output fits the event in neither way.
+
+    Example:
+        >>> body = keras.Sequential([keras.layers.Dense(16, "relu")])
+        >>> network = DistributionNetwork(body, "gaussian", event_shape=2)
+        >>> network(tf.zeros([5, 8])).batch_shape
+        TensorShape([5])
+    """
+
+    def __init__(
+        self,
+        body: keras.Layer,
+        head: str | heads.BaseHead,
+        event_shape: int | Sequence[int],
+        tied: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.tied = tied
+        self.body = validation.check_type("body", body, keras.Layer)
+        self.head = heads.get(head)
+        self.event_shape = validation.check_shape("event_shape", event_shape)
+
+    def build(self, input_shape: Any) -> None:
+        """Build the body, the projection to the head's numbers, the head."""
+        if self.built:
+            return
+        shapes = input_shape if _is_shapes(input_shape) else [input_shape]
+        self._input_rank = len(shapes[0])
+        if not self.body.built:
+            self.body.build(input_shape)
+        features = self.body.compute_output_shape(input_shape)
+        sizes = self.head.sizes(self.event_shape[-1])
+        if len(features) == 2:
+            places = math.prod(self.event_shape[:-1])
+            sizes = tuple(places * size for size in sizes)
+        elif tuple(features[1:-1]) != self.event_shape[:-1]:
+            raise ValueError(
+                f"The output of the body {self.body.name!r} does not fit the "
+                f"event. Expected shape (batch, features) or (batch, "
+                f"{', '.join(map(str, self.event_shape[:-1]))}, features) for "
+                f"event_shape={self.event_shape}. Received: {tuple(features)}"
+            )
+        self._widths = sizes
+        layer = Transposed if self.tied else keras.layers.Dense
+        self.projection = layer(
+            sum(sizes), name="projection", dtype=self.dtype_policy
+        )
+        self.projection.build(features)
+        if not self.head.built:
+            self.head.build((None, *self.event_shape))
+            self.head.built = True
+        self.built = True
+
+    def tie(self, other: "DistributionNetwork") -> None:
+        """Use the weights of another network's projection, transposed; both
+        are built.
+
+        Raises:
+            ValueError: If there is more than one layer in the way.
+        """
+        expected = (self.projection.units, self.projection.features)
+        received = tuple(other.projection.kernel.shape)
+        if self.body.weights or other.body.weights or received != expected:
+            raise ValueError(
+                "The networks cannot share their weights. Expected one layer "
+                f"each, with a kernel of shape {expected} to transpose. "
+                f"Received: {received}, {len(self.body.weights)} and "
+                f"{len(other.body.weights)} weights of other layers. "
+                "network='tied' is for heads of one number a value."
+            )
+        self.projection.tie(other.projection)
+
+    def call(self, inputs: Any, training: bool = False) -> tfd.Distribution:
+        """The distribution; `inputs` is a tensor, or a list whose first
+        entry is the tensor and whose others are conditions `[B, k]`."""
+        joint = isinstance(inputs, (list, tuple))
+        first, *others = inputs if joint else [inputs]
+        sizes = _sizes(first)
+        lead = sizes[: len(sizes) - self._input_rank + 1]  # [(S,) B]
+        if len(lead) > 1:
+            first = tf.reshape(first, [-1, *sizes[len(lead) :]])
+            others = [
+                tf.reshape(
+                    tf.broadcast_to(o, [*lead, *o.shape[1:]]),
+                    [-1, *o.shape[1:]],
+                )
+                for o in others
+            ]
+        features = self.body(
+            [first, *others] if joint else first, training=training
+        )
+        numbers = tf.cast(self.projection(features), tf.float32)
+        shape = [*lead, *self.event_shape[:-1]]
+        parts = [
+            tf.reshape(part, [*shape, width])
+            for part, width in zip(
+                tf.split(numbers, self._widths, axis=-1),
+                self.head.sizes(self.event_shape[-1]),
+                strict=True,
+            )
+        ]
+        return self.head(*parts, rank=len(self.event_shape))
+
+
+class Transposed(keras.Layer):
+    """Writes along what a dense layer reads, plus a bias of its own.
+
+    Args:
+        units: Values of an output.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.units = units
+        self._kernel: Callable | None = None
+
+    def build(self, input_shape: Any) -> None:
+        """Make the bias."""
+        self.features = input_shape[-1]
+        self.bias = self.add_weight(
+            shape=(self.units,), initializer="zeros", name="bias"
+        )
+
+    def tie(self, dense: keras.layers.Dense) -> None:
+        """Share the kernel of a layer. It remains that layer's alone, which
+        saves it: a function is not tracked."""
+        self._kernel = lambda: dense.kernel
+
+    def call(self, inputs: Any) -> Any:
+        """`[..., code]` to `[..., units]`."""
+        if self._kernel is None:
+            raise ValueError(
+                "A tied network has no weights until its model is built. "
+                "Call `build` of the model, or make it by `create`."
+            )
+        kernel = keras.ops.convert_to_tensor(self._kernel())
+        return keras.ops.matmul(inputs, keras.ops.transpose(kernel)) + self.bias
+
+
+def _is_shapes(shape: Any) -> bool:
+    return bool(shape) and isinstance(shape[0], (list, tuple))
+
+
+def _sizes(x: tf.Tensor) -> list:
+    """Sizes of all axes, static where known."""
+    dynamic = tf.shape(x)
+    return [dynamic[i] if n is None else n for i, n in enumerate(x.shape)]
+
+
+def linear(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
+    """No layer at all: with the projection, one linear map."""
+    if hidden:
+        expected = "no widths, since a linear network has no hidden layers"
+        raise ValueError(validation.invalid("hidden", expected, hidden))
+    return mlp(shape, (), **options, name="linear")
+
+
+def mlp(
+    shape: tuple,
+    hidden: tuple,
+    activation: str = "relu",
+    condition: int | None = None,
+    name: str = "mlp",
+    layer: Callable = keras.layers.Dense,
+    **options: Any,
+) -> keras.Model:
+    """Dense layers of the widths in `hidden`.
+
+    Args:
+        shape: Shape of one input.
+        hidden: Widths, first layer first.
+        activation: Name of a Keras activation.
+        condition: Length of a condition vector joined to the input, or None.
+        name: Name of the body.
+        layer: Makes a layer from width and activation.
+    """
+    del options
+    inputs = [keras.Input(shape)]
+    x = keras.layers.Flatten()(inputs[0])
+    if condition:
+        inputs.append(keras.Input((condition,)))
+        x = keras.layers.Concatenate()([x, inputs[1]])
+    for width in hidden:
+        x = layer(width, activation)(x)
+    return keras.Model(inputs if condition else inputs[0], x, name=name)
+
+
+def gated(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
+    """Linear layers, each times a gate of its own: (Wx + b) * sigmoid(Vx + c).
+
+    Instead of an activation. Reference: Tomczak, Welling, 2018. VAE with a
+    VampPrior, section 5.3. https://arxiv.org/abs/1705.07120
+    """
+
+    def layer(width: int, activation: str) -> Callable:
+        del activation  # the gate is the nonlinearity
+        value = keras.layers.Dense(width)
+        gate = keras.layers.Dense(width, "sigmoid")
+        return lambda x: keras.layers.Multiply()([value(x), gate(x)])
+
+    return mlp(shape, hidden, **options, name="gated", layer=layer)
+
+
+def conv_encoder(
+    shape: tuple,
+    hidden: tuple,
+    activation: str = "relu",
+    condition: int | None = None,
+    event_shape: tuple = (),
+) -> keras.Model:
+    """Convolutions of stride 2 with `hidden` filters, then flat.
+
+    Every layer halves height and width, rounding up; a condition joins the
+    flat features. A code that is a grid of the size reached stays one: its
+    cells are made from their own features.
+    """
+    if len(shape) != 3:
+        raise ValueError(
+            "Invalid shape for `network='conv'`. Expected images, (height, "
+            f"width, channels). Received: {shape}. Use network='mlp', or add "
+            "a channel axis."
+        )
+    inputs = [keras.Input(shape)]
+    x = inputs[0]
+    for filters in hidden:
+        x = keras.layers.Conv2D(
+            filters, 3, strides=2, padding="same", activation=activation
+        )(x)
+    if event_shape[:-1] != _size_after(hidden, shape) or condition:
+        x = keras.layers.Flatten()(x)
+    if condition:
+        inputs.append(keras.Input((condition,)))
+        x = keras.layers.Concatenate()([x, inputs[1]])
+    return keras.Model(inputs if condition else inputs[0], x, name="conv")
+
+
+def conv_decoder(
+    shape: tuple,
+    hidden: tuple,
+    activation: str = "relu",
+    condition: int | None = None,
+    event_shape: tuple = (),
+) -> keras.Model:
+    """Transposed convolutions of stride 2, cropped to the image's size.
+
+    The mirror of `conv_encoder` for any height and width: it starts from the
+    size that the encoder ends with, at once if the code is a grid of that
+    size, and crops what rounding up added.
+    """
+    factor = 2 ** len(hidden)
+    small = _size_after(hidden, event_shape)
+    inputs = [keras.Input(shape)]
+    x = inputs[0]
+    if shape[:-1] != small or condition:
+        x = keras.layers.Flatten()(x)
+        if condition:
+            inputs.append(keras.Input((condition,)))
+            x = keras.layers.Concatenate()([x, inputs[1]])
+        first = hidden[0] if hidden else event_shape[-1]
+        x = keras.layers.Dense(math.prod(small) * first, activation)(x)
+        x = keras.layers.Reshape((*small, first))(x)
+    for filters in hidden:
+        x = keras.layers.Conv2DTranspose(
+            filters, 3, strides=2, padding="same", activation=activation
+        )(x)
+    excess = [
+        n * factor - size for n, size in zip(small, event_shape, strict=False)
+    ]
+    x = keras.layers.Cropping2D([(e // 2, e - e // 2) for e in excess])(x)
+    return keras.Model(inputs if condition else inputs[0], x, name="deconv")
+
+
+def _size_after(hidden: tuple, shape: tuple) -> tuple[int, ...]:
+    """Height and width of an image after halving once for each layer."""
+    return tuple(math.ceil(size / 2 ** len(hidden)) for size in shape[:2])
+
+
+#: name -> (encoder body, decoder body, default widths)
+NETWORKS = {
+    "linear": (linear, linear, ()),
+    "tied": (linear, linear, ()),
+    "mlp": (mlp, mlp, (512, 256)),
+    "gated": (gated, gated, (300, 300)),
+    "conv": (conv_encoder, conv_decoder, (32, 64)),
+}
+
+
+def pair(
+    network: str,
+    input_shape: tuple,
+    latent_shape: tuple,
+    hidden: Sequence[int] | None = None,
+    **options: Any,
+) -> tuple[keras.Model, keras.Model]:
+    """Bodies of an encoder and of the decoder that mirrors it.
+
+    Args:
+        network: `"linear"`, `"tied"`, `"mlp"`, `"gated"` or `"conv"`.
+        input_shape: Shape of one example.
+        latent_shape: Shape of one code.
+        hidden: Widths (filters) of the encoder, input side first; the
+            decoder has them in reverse. Defaults to the network's own.
+        **options: `activation`, `condition`: see `mlp`.
+    """
+    validation.check_in("network", network, NETWORKS)
+    encoder, decoder, default = NETWORKS[network]
+    hidden = validation.check_hidden(
+        "hidden", default if hidden is None else hidden
+    )
+    return (
+        encoder(input_shape, hidden, event_shape=latent_shape, **options),
+        decoder(latent_shape, hidden[::-1], event_shape=input_shape, **options),
+    )
+
+
+#: Activations whose every output depends on one input.
+_ELEMENTWISE = [
+    keras.activations.get(name)
+    for name in (
+        "celu elu exponential gelu hard_sigmoid hard_silu hard_tanh leaky_relu "
+        "linear log_sigmoid mish relu relu6 selu sigmoid silu softplus "
+        "softsign tanh"
+    ).split()
+]
+
+
+def dense_stack(network: DistributionNetwork, inputs: int) -> list[tuple]:
+    """The layers of a deterministic network of dense layers only.
+
+    Args:
+        network: A built network with a `Point` head.
+        inputs: Number of values of one example.
+
+    Returns:
+        Each `Dense` layer with its activation, an elementwise function, the
+        first layer first and the code's last; empty if the network has any
+        other layer but `Flatten`, or is not a chain.
+    """
+    body = network.body
+    chain = isinstance(body, keras.Sequential) or (
+        isinstance(body, keras.Function)
+        and all(
+            len(layer["inbound_nodes"]) <= 1
+            for layer in body.get_config()["layers"]
+        )
+    )
+    if not chain or type(network.head) is not heads.Point:
+        return []
+    layers = [
+        layer
+        for layer in [*body.layers, network.projection]
+        if not isinstance(
+            layer, (keras.layers.InputLayer, keras.layers.Flatten)
+        )
+    ]
+    if any(type(layer) is not keras.layers.Dense for layer in layers):
+        return []
+    activations = [layer.activation for layer in layers[:-1]]
+    activations.append(keras.activations.get(network.head.activation))
+    if any(a not in _ELEMENTWISE for a in activations):
+        return []
+    if layers[0].kernel.shape[0] != inputs:  # works on the last axis alone
+        return []
+    return list(zip(layers, activations, strict=True))

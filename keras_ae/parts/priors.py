@@ -1,0 +1,249 @@
+"""Priors over the latent space, rebuilt from their weights at each call."""
+
+import abc
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae.core import registry
+from keras_ae.core import validation
+from keras_ae.core.config import AutoConfig
+from keras_ae.math import draws
+from keras_ae.parts import heads
+
+tfd = tfp.distributions
+
+
+class BasePrior(AutoConfig, keras.Layer, abc.ABC):
+    """p(z): a layer that owns weights, if any, and makes a distribution.
+
+    A prior is built on the shapes of codes and of examples, with a batch axis
+    in front. It is not called; `distribution` is.
+    """
+
+    def build(self, code_shape: Any, example_shape: Any = None) -> None:
+        """Remember the shape of one code; make the weights."""
+        del example_shape  # only priors over examples look at it
+        self.event_shape = tuple(code_shape[1:])
+        self.built = True
+
+    def adapt(self, x: Any, next_seed: Callable) -> None:
+        """Initialize from examples what can be; see `VAE.adapt_parts`."""
+        del x, next_seed  # by default nothing can be
+
+    @abc.abstractmethod
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """p(z), batch shape `[]`.
+
+        Args:
+            encode: The model's encoder, for priors made of posteriors.
+        """
+
+
+@keras.saving.register_keras_serializable(registry.PACKAGE)
+class StandardNormal(BasePrior):
+    """Independent normals of mean 0 and deviation 1."""
+
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """See `BasePrior.distribution`."""
+        del encode  # does not depend on data
+        zeros = tf.zeros(self.event_shape)
+        return tfd.Independent(draws.Normal(zeros, 1.0), len(self.event_shape))
+
+
+@keras.saving.register_keras_serializable(registry.PACKAGE)
+class HypersphericalUniform(BasePrior):
+    """All unit vectors along the last axis are equally likely."""
+
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """See `BasePrior.distribution`."""
+        del encode  # does not depend on data
+        *places, width = self.event_shape
+        uniform = tfd.SphericalUniform(width, batch_shape=places)
+        return tfd.Independent(uniform, len(places))
+
+
+@keras.saving.register_keras_serializable(registry.PACKAGE)
+class GaussianMixture(BasePrior):
+    """A learned mixture of normals with deviations of their own.
+
+    Formula:
+        p(z) = sum_k softmax(logits)_k N(z; mean_k, diag(stddev_k**2))
+
+    Args:
+        components: Number of normals. Defaults to 10.
+
+    Example:
+        >>> prior = GaussianMixture(components=3)
+        >>> prior.build((None, 2))
+        >>> prior.distribution(encode=None).log_prob(tf.zeros([5, 2])).shape
+        TensorShape([5])
+
+    Reference: Dilokthanakul et al., 2016. Deep Unsupervised Clustering with
+        Gaussian Mixture VAEs. https://arxiv.org/abs/1611.02648
+    """
+
+    def __init__(self, components: int = 10, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.components = validation.check_count("components", components)
+
+    def build(self, code_shape: Any, example_shape: Any = None) -> None:
+        """See `BasePrior.build`; normals of deviation 1, means drawn from the
+        standard normal, equal shares."""
+        shape = (self.components, *code_shape[1:])
+        self.logits = _weight(self, "logits", shape[:1], 0.0)
+        self.means = _weight(self, "means", shape, (0.0, 1.0))
+        self.raw_scales = _weight(self, "raw_scales", shape, heads.UNIT_SCALE)
+        super().build(code_shape, example_shape)
+
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """See `BasePrior.distribution`."""
+        del encode  # does not depend on data
+        scales = tf.nn.softplus(tf.convert_to_tensor(self.raw_scales))
+        normals = draws.Normal(
+            tf.convert_to_tensor(self.means), scales + heads.Gaussian.floor
+        )
+        return tfd.MixtureSameFamily(
+            tfd.Categorical(logits=tf.convert_to_tensor(self.logits)),
+            tfd.Independent(normals, len(self.event_shape)),
+        )
+
+
+@keras.saving.register_keras_serializable(registry.PACKAGE)
+class VampPrior(BasePrior):
+    """Mixture of the posteriors of learned examples, the pseudo-inputs.
+
+    The best prior for the evidence lower bound is the average posterior of
+    all training examples; this one averages over a few that are learned.
+    They are moved by the optimizer and kept inside the range of the data.
+    They start near `0.05`, as in the reference's experiments, or, after
+    `VAE.adapt`, as training examples.
+
+    Formula:
+        p(z) = mean_k q(z | u_k)
+
+    Args:
+        components: Number K of pseudo-inputs. Defaults to 500.
+        limits: Smallest and largest value of the data, or None for data
+            without limits. Defaults to (0, 1).
+
+    Example:
+        >>> prior = VampPrior(components=4)
+        >>> vae = keras_ae.VAE.create((8,), 2, prior=prior, hidden=(16,))
+        >>> prior.distribution(vae.encode).log_prob(tf.zeros([5, 2])).shape
+        TensorShape([5])
+
+    Reference: Tomczak, Welling, 2018. VAE with a VampPrior.
+        https://arxiv.org/abs/1705.07120
+    """
+
+    def __init__(
+        self,
+        components: int = 500,
+        limits: Sequence[float] | None = (0.0, 1.0),
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.components = validation.check_count("components", components)
+        if limits is not None:
+            low, high = limits
+            low = validation.check_number("limits[0]", low)
+            limits = (low, validation.check_number("limits[1]", high, low))
+        self.limits = limits
+
+    def build(self, code_shape: Any, example_shape: Any = None) -> None:
+        """See `BasePrior.build`.
+
+        Raises:
+            ValueError: Without the shape of one example.
+        """
+        if not example_shape or isinstance(example_shape[0], (list, tuple)):
+            raise ValueError(
+                "The pseudo-inputs of a VampPrior are single tensors. "
+                "Expected the shape of such examples. Received: "
+                f"{example_shape}. Use it in a VAE without conditions."
+            )
+        self.pseudo_inputs = _weight(
+            self,
+            "pseudo_inputs",
+            (self.components, *example_shape[1:]),
+            (0.05, 0.01),
+            constraint=self.clip,
+        )
+        super().build(code_shape, example_shape)
+
+    def clip(self, values: tf.Tensor) -> tf.Tensor:
+        """`values` moved inside the limits; done after each step."""
+        if self.limits is None:
+            return values
+        return tf.clip_by_value(values, *self.limits)
+
+    def adapt(self, x: Any, next_seed: Callable) -> None:
+        """Start from examples, drawn without replacement."""
+        if len(x) < self.components:
+            raise ValueError(
+                "There are too few examples to start from. Expected at least "
+                f"{self.components}, one a component. Received: {len(x)}"
+            )
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(x)), next_seed()
+        )
+        rows = x[order[: self.components].numpy()]
+        self.pseudo_inputs.assign(self.clip(rows))
+
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """See `BasePrior.distribution`."""
+        posteriors = encode(tf.convert_to_tensor(self.pseudo_inputs))
+        return tfd.MixtureSameFamily(
+            tfd.Categorical(logits=tf.zeros(self.components)), posteriors
+        )
+
+
+def _weight(
+    prior: BasePrior, name: str, shape: tuple, start: Any, **options: Any
+) -> keras.Variable:
+    """A float32 weight; `start` is a constant, or mean and deviation."""
+    if isinstance(start, tuple):
+        initializer = keras.initializers.RandomNormal(*start)
+    else:
+        initializer = keras.initializers.Constant(start)
+    return prior.add_weight(
+        shape=shape,
+        initializer=initializer,
+        dtype="float32",
+        autocast=False,
+        name=name,
+        **options,
+    )
+
+
+_PRIORS = {
+    "standard_normal": StandardNormal,
+    "hyperspherical_uniform": HypersphericalUniform,
+    "gaussian_mixture": GaussianMixture,
+    "vamp": VampPrior,
+}
+
+
+def get(identifier: str | dict | BasePrior) -> BasePrior:
+    """A prior by name, by `{name: arguments}`, or itself.
+
+    Example:
+        >>> get({"vamp": {"components": 50}}).components
+        50
+    """
+    return registry.part("prior", identifier, _PRIORS, BasePrior)

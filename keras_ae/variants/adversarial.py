@@ -1,0 +1,158 @@
+"""Variants with a discriminator: a second player with its own optimizer."""
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_ae.core import validation
+from keras_ae.model.base import Player
+from keras_ae.parts import networks
+from keras_ae.variants.vae import VAE
+
+
+class BaseAdversarial(VAE):
+    """A VAE and a discriminator that take steps in turn on each batch.
+
+    The discriminator judges codes; a variant whose discriminator judges
+    examples overrides `discriminator_shape` and `create_discriminator`.
+
+    Args:
+        discriminator: `DistributionNetwork` with a `"bernoulli"` head and
+            `event_shape` 1: whether what it sees is real.
+        Other arguments: see `VAE`.
+    """
+
+    #: Names of the optimizers beside `optimizer`.
+    more_optimizers: tuple[str, ...] = ("discriminator_optimizer",)
+
+    def __init__(
+        self,
+        encoder: Any,
+        decoder: Any,
+        discriminator: networks.DistributionNetwork,
+        prior: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(encoder, decoder, prior, **kwargs)
+        self.discriminator = validation.check_type(
+            "discriminator", discriminator, networks.DistributionNetwork
+        )
+
+    def build_parts(self, input_shape: Any) -> None:
+        """See `BaseAutoencoder.build_parts`."""
+        super().build_parts(input_shape)
+        self.discriminator.build(self.discriminator_shape(input_shape))
+
+    def discriminator_shape(self, input_shape: Any) -> Any:
+        """Shape of what the discriminator sees, with batch axis."""
+        del input_shape  # codes
+        return (None, *self.encoder.event_shape)
+
+    def logits(self, value: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Logits that values `[(S,) B, ...]` are real, `[(S,) B]`."""
+        judgement = self.discriminator(value, training=training)
+        return judgement.distribution.logits[..., 0]
+
+    @abc.abstractmethod
+    def discriminator_terms(
+        self, x: Any, target: tf.Tensor, training: bool
+    ) -> dict[str, tf.Tensor]:
+        """The terms that the discriminator minimizes."""
+
+    def players(self) -> tuple[Player, ...]:
+        """The autoencoder, then the discriminator."""
+        own = [
+            *self.encoder.trainable_variables,
+            *self.decoder.trainable_variables,
+            *self.prior.trainable_variables,
+        ]
+        return (
+            Player(self.objective, own, self.optimizer),
+            self.discriminator_player(),
+        )
+
+    def discriminator_player(self) -> Player:
+        """The discriminator as a player."""
+        return Player(
+            self.discriminator_terms,
+            self.discriminator.trainable_variables,
+            self.discriminator_optimizer,
+        )
+
+    def compile(
+        self, optimizer: Any = "adam", loss: Any = None, **kwargs: Any
+    ) -> None:
+        """Configure training, with an optimizer for each player.
+
+        Args:
+            optimizer: Keras optimizer or its name. Defaults to `"adam"`.
+            loss: Not supported; the model computes its loss.
+            **kwargs: The other players' optimizers by name, for example
+                `discriminator_optimizer`; each defaults to one like
+                `optimizer`. Others: see `VAE.compile`.
+        """
+        more = {name: kwargs.pop(name, None) for name in self.more_optimizers}
+        super().compile(optimizer, loss, **kwargs)
+        for name, value in more.items():
+            setattr(self, name, self._optimizer_like(value))
+
+    def _optimizer_like(self, value: Any) -> keras.Optimizer:
+        """An optimizer, treated as `compile` treats the first one."""
+        like = type(self.optimizer)
+        if value is None:
+            return like.from_config(self.optimizer.get_config())
+        value = keras.optimizers.get(value)
+        scaled = keras.optimizers.LossScaleOptimizer
+        if like is scaled and not isinstance(value, scaled):
+            value = scaled(value, name="loss_scale_optimizer")
+        return value
+
+    def get_compile_config(self) -> dict:
+        """See `FastTraining.get_compile_config`."""
+        config = super().get_compile_config()
+        if not config:
+            return config
+        return config | {
+            name: keras.saving.serialize_keras_object(getattr(self, name))
+            for name in self.more_optimizers
+        }
+
+    @classmethod
+    def create_bodies(
+        cls,
+        network: str,
+        input_shape: tuple,
+        latent_shape: tuple,
+        *,
+        options: dict,
+        **settings: Any,
+    ) -> tuple:
+        """See `BaseAutoencoder.create_bodies`."""
+        if "discriminator" not in options:
+            body = cls.create_discriminator(
+                network, input_shape, latent_shape, **settings
+            )
+            options["discriminator"] = networks.DistributionNetwork(
+                body, "bernoulli", 1
+            )
+        return super().create_bodies(
+            network, input_shape, latent_shape, options=options, **settings
+        )
+
+    @classmethod
+    def create_discriminator(
+        cls,
+        network: str,
+        input_shape: tuple,
+        latent_shape: tuple,
+        hidden: Sequence[int] | None,
+        **settings: Any,
+    ) -> keras.Model:
+        """The discriminator's body for `create`."""
+        del network, input_shape  # codes have no axes to convolve over
+        _, _, default = networks.NETWORKS["mlp"]
+        widths = validation.check_hidden("hidden", hidden or default)
+        return networks.mlp(latent_shape, widths, **settings)

@@ -1,0 +1,1 @@
+"""Pretrained models: files, data sets, recipes."""

@@ -1,0 +1,383 @@
+"""Recipes: everything that trains a pretrained model, in one JSON file.
+
+```json
+{
+  "preset": "vae_mnist",
+  "description": "...",
+  "data": {"name": "mnist", "binarization": "dynamic"},
+  "model": {"variant": "vae", "latent_dim": 50, "hidden": [200, 200]},
+  "training": {"epochs": 800, "batch_size": 100, "learning_rate": 0.001},
+  "metrics": {"nll": {"samples": 5000}},
+  "seed": 0
+}
+```
+
+A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
+a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
+`"start"`, a preset whose encoder and decoder it starts from, `"kl_warmup"`,
+epochs in which the weight of a VAE's KL rises to 1, and `"beta_1"` of Adam.
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ae.analysis import measures
+from keras_ae.analysis import plots
+from keras_ae.core import registry
+from keras_ae.core import validation
+from keras_ae.parts import schedules
+from keras_ae.variants.beta_vae import BetaVAE
+from keras_ae.variants.vae import VAE
+from keras_ae.zoo import datasets
+from keras_ae.zoo import store
+
+KEYS = (
+    "preset",
+    "description",
+    "data",
+    "model",
+    "training",
+    "metrics",
+    "seed",
+)
+RUNS = Path("runs")
+PICTURE = "picture.png"
+#: What `data` does for each binarization.
+_PREPROCESSING = {
+    None: "values in [0, 1]",
+    "dynamic": "bits drawn from values in [0, 1]: training images anew at "
+    "every epoch, test images once from seed 0",
+}
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """A recipe from its file.
+
+    Raises:
+        ValueError: If the file is no recipe; the message names the key.
+    """
+    try:
+        recipe = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"The recipe {str(path)!r} cannot be read. Expected a JSON file. "
+            f"Received: {error}"
+        ) from error
+    missing = sorted(set(KEYS) - set(recipe))
+    surplus = sorted(set(recipe) - set(KEYS))
+    if missing or surplus:
+        raise ValueError(
+            f"The recipe {str(path)!r} has other keys than a recipe. Expected "
+            f"{list(KEYS)}. Missing: {missing}. Unknown: {surplus}"
+        )
+    return recipe
+
+
+def create(recipe: dict[str, Any], input_shape: tuple) -> Any:
+    """The untrained model of a recipe."""
+    arguments = dict(recipe["model"])
+    return registry.create(
+        arguments.pop("variant"), input_shape, seed=recipe["seed"], **arguments
+    )
+
+
+def train(
+    recipe: dict[str, Any], runs: str | Path = RUNS, verbose: int = 2
+) -> Any:
+    """Train the model of a recipe; after a kill, go on where it stopped.
+
+    The state is kept after every few epochs in `<runs>/<preset>/backup`, the
+    history in `<runs>/<preset>/history.csv`.
+
+    Args:
+        recipe: See `read`.
+        runs: Folder for the states of trainings.
+        verbose: As in `fit`.
+
+    Returns:
+        The trained model; compile it before `evaluate`.
+    """
+    folder = Path(runs) / recipe["preset"]
+    _claim(folder, recipe)
+    (x, _), _ = data(recipe)
+    settings = recipe["training"]
+    batch_size, epochs = settings["batch_size"], settings["epochs"]
+    examples = measures.examples(x)
+    model = create(recipe, examples.shape[1:])
+    model.adapt(x)
+    if "start" in settings:
+        start(model, settings["start"])
+    steps_per_epoch = -(-len(examples) // batch_size)
+    learner = model
+    if "kl_warmup" in settings:
+        learner = warmed(model, settings["kl_warmup"] * steps_per_epoch)
+    learner.compile(optimizer(settings, epochs * steps_per_epoch))
+    callbacks = [
+        keras.callbacks.BackupAndRestore(folder / "backup"),
+        keras.callbacks.CSVLogger(folder / "history.csv", append=True),
+        WallTime(folder / "seconds.txt"),
+    ]
+    learner.fit(
+        x,
+        batch_size=batch_size,
+        epochs=epochs,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+    model.save_weights(folder / store.WEIGHTS)
+    return model
+
+
+def publish(
+    recipe: dict[str, Any],
+    folder: str | Path,
+    runs: str | Path = RUNS,
+    verbose: int = 2,
+) -> None:
+    """Train a recipe, if that is not done, measure, write the preset.
+
+    Args:
+        recipe: See `read`.
+        folder: Preset folder to write.
+        runs: As in `train`.
+        verbose: As in `fit`.
+    """
+    work = Path(runs) / recipe["preset"]
+    weights = work / store.WEIGHTS
+    _claim(work, recipe)
+    splits = data(recipe)
+    _, (x, y) = splits
+    if weights.is_file():
+        model = create(recipe, measures.examples(x).shape[1:])
+        model.load_weights(weights)
+    else:
+        model = train(recipe, runs, verbose)
+    model.compile()
+    halve(model)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = examples_of_each(x, y)
+    plots.overview(model, columns).savefig(folder / PICTURE, dpi=70)
+    about = {
+        "picture": PICTURE,
+        "description": recipe["description"],
+        "data": described(recipe["data"]),
+        "recipe": recipe,
+        "metrics": measures.measure(model, recipe["metrics"], splits, verbose),
+        "wall_time": WallTime(work / "seconds.txt").seconds,
+    }
+    store.save(model, folder, **about)
+    shutil.rmtree(work / "backup", ignore_errors=True)
+
+
+def warmed(model: VAE, steps: int) -> BetaVAE:
+    """A learner of a VAE's parts, whose weight of the KL rises from 0 to 1.
+
+    At full weight from the start, the KL shuts units of the code that the
+    decoder has not learned to read yet, and most of them stay shut.
+
+    Reference: Sonderby et al., 2016. Ladder Variational Autoencoders.
+        https://arxiv.org/abs/1602.02282
+
+    Raises:
+        TypeError: If the model's objective is not that of a `VAE`.
+    """
+    if type(model) is not VAE:
+        raise TypeError(
+            "A warm-up of the KL is for the variant 'vae'. Received: "
+            f"{type(model).__name__}. Leave `kl_warmup` out of its training."
+        )
+    return BetaVAE(
+        model.encoder,
+        model.decoder,
+        model.prior,
+        samples=model.samples,
+        beta=schedules.Linear(0.0, 1.0, steps),
+        seed=model.seed,
+    )
+
+
+def start(model: Any, preset: str) -> None:
+    """Give a model the encoder and the decoder of a pretrained one.
+
+    Raises:
+        ValueError: If their networks differ.
+    """
+    other = store.load(preset)
+    for part in ("encoder", "decoder"):
+        mine, theirs = getattr(model, part), getattr(other, part)
+        shapes = [[w.shape for w in p.weights] for p in (mine, theirs)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"The {part} of {preset!r} does not fit the model that is to "
+                f"start from it. Expected weights {shapes[0]}. Received: "
+                f"{shapes[1]}"
+            )
+        mine.set_weights(theirs.get_weights())
+
+
+def halve(model: Any) -> None:
+    """Round the trained weights to half precision, 11 significant bits.
+
+    The file of a preset is then half as large, since zeros compress. Figures
+    are measured afterwards, on the weights that are kept.
+
+    Raises:
+        ValueError: If a weight is too large for half precision.
+    """
+    for variable in model.trainable_weights:
+        value = keras.ops.convert_to_numpy(variable)
+        half = value.astype(np.float16)
+        if not np.isfinite(half).all():
+            raise ValueError(
+                f"The weight {variable.path!r} cannot be rounded to half "
+                "precision. Expected values of at most 65,504. Received: "
+                f"{np.abs(value).max()}"
+            )
+        variable.assign(half.astype(value.dtype))
+
+
+def _claim(folder: Path, recipe: dict[str, Any]) -> None:
+    """Make a run folder a recipe's own, so that no other resumes from it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.json"
+    text = json.dumps(recipe, indent=2) + "\n"
+    if not path.is_file():
+        path.write_text(text, encoding="utf-8")
+    elif path.read_text(encoding="utf-8") != text:
+        raise ValueError(
+            f"The folder {str(folder)!r} holds the state of another training. "
+            f"Expected the recipe in {path.name} there. Received: a changed "
+            "recipe. Delete the folder, or choose another for `runs`."
+        )
+
+
+def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
+    """`(x_train, y_train), (x_test, y_test)` as a recipe wants them.
+
+    With `"binarization": "dynamic"` the training images are drawn anew at
+    every epoch and the test images once, from seed 0. With `"condition":
+    "labels"` x is the tuple of images and labels that conditional variants
+    take.
+    """
+    wanted = recipe["data"]
+    (x, y), (x_test, y_test) = datasets.load(wanted["name"])
+    binarization = validation.check_in(
+        "binarization", wanted.get("binarization"), _PREPROCESSING
+    )
+    if binarization == "dynamic":
+        x = datasets.dynamic_binarization(x)
+        x_test = datasets.binarize(x_test, seed=0)
+    condition = validation.check_in(
+        "condition", wanted.get("condition"), (None, "labels")
+    )
+    if condition == "labels":
+        x, x_test = (x, y), (x_test, y_test)
+    return (x, y), (x_test, y_test)
+
+
+def described(wanted: dict[str, Any]) -> dict[str, Any]:
+    """The data of a recipe, with their hash and what `data` does to them."""
+    return wanted | {
+        "sha256": datasets.fingerprint(wanted["name"]),
+        "preprocessing": _PREPROCESSING[wanted.get("binarization")],
+    }
+
+
+def examples_of_each(x: Any, y: np.ndarray | None, count: int = 10) -> Any:
+    """The first row of each class, in order; without classes, rows that are
+    evenly apart, since some test sets are sorted."""
+    if y is None:
+        rows = np.linspace(0, len(measures.examples(x)) - 1, count).astype(int)
+    else:
+        rows = np.unique(y, return_index=True)[1][:count]
+    return keras.tree.map_structure(lambda leaf: leaf[rows], x)
+
+
+def optimizer(settings: dict[str, Any], steps: int) -> Any:
+    """Adam with a short linear warm-up and cosine decay to zero.
+
+    `settings` are those of the training: `learning_rate` and, if it is not to
+    be Keras' own, `beta_1`.
+    """
+    rate = settings["learning_rate"]
+    warmup = min(1000, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else rate,
+        max(steps - warmup, 1),
+        warmup_target=rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.Adam(schedule, beta_1=settings.get("beta_1", 0.9))
+
+
+def recompute(
+    name: str | Path, only: tuple[str, ...] | None = None, verbose: int = 0
+) -> dict[str, tuple[dict, dict]]:
+    """The recorded figures of a preset, each with the one found now.
+
+    Args:
+        name: Name or folder of a preset that a recipe made.
+        only: Names of figures, as in `measures.measure`. Defaults to all
+            that the recipe asks for.
+        verbose: 1 shows a progress bar.
+
+    Returns:
+        Name of the figure to what is recorded and what is found.
+
+    Raises:
+        ValueError: If the preset does not say how it was measured, or the
+            data of that name are others here.
+    """
+    about = store.metadata(name)
+    if "recipe" not in about:
+        raise ValueError(
+            f"The preset {str(name)!r} has no figures to recompute. Expected "
+            f"a recipe in its {store.METADATA}. Received: the keys "
+            f"{sorted(about)}. Write it with `keras-ae train`."
+        )
+    used = about["data"]
+    received = datasets.fingerprint(used["name"])
+    if received != used.get("sha256"):
+        raise ValueError(
+            f"The preset {str(name)!r} was measured on other data. Expected "
+            f"{used['name']!r} with sha256 {used.get('sha256')}. Received: "
+            f"{received}. Look at the file in KERAS_AE_DATA."
+        )
+    model = store.load(name)
+    model.compile()
+    wanted = {
+        figure: settings
+        for figure, settings in about["recipe"]["metrics"].items()
+        if only is None or figure in only
+    }
+    found = measures.measure(model, wanted, data(about["recipe"]), verbose)
+    return {key: (about["metrics"][key], found[key]) for key in found}
+
+
+class WallTime(keras.callbacks.Callback):
+    """Adds up the seconds of all epochs in a file, over restarts."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path = path
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return float(self.path.read_text()) if self.path.is_file() else 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock."""
+        self.started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Add the epoch's seconds."""
+        total = self.seconds + time.monotonic() - self.started
+        self.path.write_text(f"{total:.3f}\n")

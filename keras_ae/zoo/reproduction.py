@@ -1,0 +1,325 @@
+"""Reproduction: published numbers, and what the pretrained models reach.
+
+Each row names a preset and one of the figures in its metadata. The rest of
+the table (data, network, budget, estimator, our number and its error) comes
+from there; `tables.published` draws it up.
+"""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from keras_ae.analysis import measures
+from keras_ae.core import registry
+from keras_ae.zoo import recipes
+from keras_ae.zoo import store
+
+#: What `python -m benchmarks.frechet` found; like presets it is installed.
+FRECHET = next(filter(Path.is_dir, store.ZOOS), store.ZOOS[-1]) / "frechet.json"
+
+BURDA = "[Burda et al., 2016](https://arxiv.org/abs/1509.00519)"
+TF2_IWAE = "[TF2 re-implementation](https://github.com/nbip/IWAE)"
+TOMCZAK = "[Tomczak, Welling, 2018](https://arxiv.org/abs/1705.07120)"
+EXEMPLAR = "[Norouzi et al., 2020](https://arxiv.org/abs/2004.04795)"
+DAVIDSON = "[Davidson et al., 2018](https://arxiv.org/abs/1804.00891)"
+PYTHAE = "[Pythae](https://github.com/clementchadebec/benchmark_VAE)"
+KERAS_IO = "[keras.io](https://keras.io/examples/generative/vq_vae/)"
+GHOSH = "[Ghosh et al., 2020](https://arxiv.org/abs/1903.12436)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One published number and the preset that answers it.
+
+    Attributes:
+        key: What `keras-ae reproduce` calls it.
+        title: What it is, in the words of the literature.
+        preset: The pretrained model.
+        reach: Worst value that counts as reached.
+        beat: Worst value that counts as beaten, or None.
+        published: Values and where they are from.
+        figure: Name of the figure in the preset's metadata.
+        measured: Names of the figures to recompute, as in a recipe.
+        needs: Another figure and what it has to exceed for `beat`.
+        higher_is_better: Whether larger values are better.
+    """
+
+    key: str
+    title: str
+    preset: str
+    reach: float
+    beat: float | None = None
+    published: tuple[tuple[float, str], ...] = ()
+    figure: str = "negative_log_likelihood"
+    measured: tuple[str, ...] = ("nll",)
+    needs: tuple[str, float] | None = None
+    higher_is_better: bool = False
+
+
+ROWS = (
+    Row(
+        "vae-z50",
+        "VAE, one stochastic layer",
+        "vae_z50_mnist",
+        reach=86.8,
+        beat=86.3,
+        published=((86.76, BURDA), (86.35, f"{TF2_IWAE}, 100 units")),
+    ),
+    Row(
+        "iwae-50",
+        "the same, fine-tuned as IWAE with K = 50",
+        "iwae_mnist",
+        reach=85.3,
+        beat=84.9,
+        published=((84.88, f"{BURDA}, table 2"),),
+    ),
+    Row(
+        "iwae-5",
+        "IWAE, K = 5",
+        "iwae_5_mnist",
+        reach=85.6,
+        beat=85.2,
+        published=((85.54, BURDA), (85.18, f"{TF2_IWAE}, 100 units")),
+    ),
+    Row(
+        "conditional",
+        "VAE given the label",
+        "conditional_vae_z40_mnist",
+        reach=82.8,
+        beat=82.3,
+        published=((82.32, f"{TF2_IWAE}, prior given the label"),),
+    ),
+    Row(
+        "vae",
+        "VAE, gated layers",
+        "vae_mnist",
+        reach=84.9,
+        beat=84.4,
+        published=((84.45, EXEMPLAR),),
+    ),
+    Row(
+        "vamp",
+        "the same with a VampPrior, K = 500",
+        "vamp_mnist",
+        reach=83.2,
+        beat=82.4,
+        published=((82.43, EXEMPLAR),),
+    ),
+    Row(
+        "vae-static",
+        "VAE",
+        "vae_binarized_mnist",
+        reach=88.7,
+        beat=88.0,
+        published=((88.71, BURDA), (89.78, f"{PYTHAE}, 200 samples")),
+    ),
+    Row(
+        "vamp-static",
+        "VAE with a VampPrior, K = 500",
+        "vamp_binarized_mnist",
+        reach=85.8,
+        beat=85.5,
+        published=((85.57, TOMCZAK), (85.79, PYTHAE)),
+    ),
+    Row(
+        "vae-fashion",
+        "VAE, gated layers",
+        "vae_fashion_mnist",
+        reach=229.2,
+        beat=228.7,
+        published=((228.70, EXEMPLAR),),
+    ),
+    Row(
+        "vamp-fashion",
+        "the same with a VampPrior, K = 500",
+        "vamp_fashion_mnist",
+        reach=227.9,
+        beat=227.3,
+        published=((227.35, EXEMPLAR),),
+    ),
+    Row(
+        "hyperspherical",
+        "hyperspherical VAE, d = 10",
+        "hyperspherical_vae_mnist",
+        reach=93.2,
+        beat=93.0,
+        published=((93.16, DAVIDSON), (93.13, PYTHAE)),
+    ),
+    Row(
+        "linear",
+        "linear autoencoder: as good as PCA",
+        "linear_mnist",
+        reach=1.001,
+        published=((1.0, "the optimum, by scikit-learn"),),
+        figure="squared_error_over_pca",
+        measured=("pca",),
+    ),
+    Row(
+        "autoencoder",
+        "dense autoencoder of 32 units",
+        "autoencoder_mnist",
+        reach=0.0100,
+        beat=0.0085,
+        figure="squared_error",
+        measured=("squared_error",),
+    ),
+    Row(
+        "vqvae",
+        "VQ-VAE; to beat it, with more than half the table in use",
+        "vqvae_mnist",
+        reach=0.045,
+        beat=0.040,
+        published=((0.0444, f"{KERAS_IO}, training images"),),
+        figure="normalized_squared_error",
+        measured=("normalized_squared_error", "terms"),
+        needs=("perplexity", 64.0),
+    ),
+    Row(
+        "sparse",
+        "k-sparse autoencoder, linear classifier of its code",
+        "sparse_mnist",
+        reach=98.4,
+        beat=98.65,
+        figure="probe_accuracy",
+        measured=("probe",),
+        higher_is_better=True,
+    ),
+    Row(
+        "probe-vae",
+        "dense VAE, linear classifier of its code",
+        "vae_mnist",
+        reach=96.9,
+        figure="probe_accuracy",
+        measured=("probe",),
+        higher_is_better=True,
+    ),
+    Row(
+        "probe-denoising",
+        "dense denoising autoencoder, linear classifier of its code",
+        "denoising_mnist",
+        reach=97.4,
+        figure="probe_accuracy",
+        measured=("probe",),
+        higher_is_better=True,
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Figures of a row found now, beside those recorded.
+
+    Attributes:
+        row: The row.
+        recorded: The recorded figures by name.
+        found: Those of the same names found now.
+        seconds: How long it took.
+    """
+
+    row: Row
+    recorded: dict[str, Any]
+    found: dict[str, Any]
+    seconds: float
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether the row's figure is the recorded one, up to rounding."""
+        name = self.row.figure
+        return measures.agree(self.recorded[name], self.found[name])
+
+
+def find(key: str) -> Row:
+    """The row of a key.
+
+    Raises:
+        ValueError: If there is none; the message lists the nearest keys.
+
+    Example:
+        >>> find("vae").preset
+        'vae_mnist'
+    """
+    rows = {row.key: row for row in ROWS}
+    if key not in rows:
+        raise ValueError(registry.unknown("row", key, rows))
+    return rows[key]
+
+
+def recorded_rows() -> list[Row]:
+    """The rows whose preset is there and has the figure."""
+    known = store.list_presets()
+    return [
+        row
+        for row in ROWS
+        if row.preset in known
+        and row.figure in store.metadata(row.preset).get("metrics", {})
+    ]
+
+
+def verdict(row: Row, figures: dict[str, Any]) -> str:
+    """Beaten, reached, or by how much not.
+
+    Args:
+        row: The row.
+        figures: Figures by name, as in the metadata of a preset.
+    """
+    value = figures[row.figure]["value"]
+    sign, bound = (-1, "at least") if row.higher_is_better else (1, "at most")
+    beaten = row.beat is not None and sign * value <= sign * row.beat
+    if beaten and row.needs:
+        name, low = row.needs
+        beaten = figures[name]["value"] > low
+    if beaten:
+        return f"beaten: {bound} {row.beat:g}"
+    if sign * value <= sign * row.reach:
+        return f"reached: {bound} {row.reach:g}"
+    return f"not reached: {abs(value - row.reach):.2g} from {row.reach:g}"
+
+
+def recompute(row: Row, verbose: int = 0) -> Result:
+    """The row's figure from the bundled weights and the real data.
+
+    Args:
+        row: The row.
+        verbose: 1 shows a progress bar.
+
+    Raises:
+        ValueError: If the preset is not there, or does not have the figure.
+    """
+    start = time.perf_counter()
+    pairs = recipes.recompute(row.preset, row.measured, verbose)
+    if row.figure not in pairs:
+        raise ValueError(
+            f"The preset {row.preset!r} was not measured for the row "
+            f"{row.key!r}. Expected the figures {list(row.measured)} in the "
+            f"recipe's `metrics`. Received: {sorted(pairs)}"
+        )
+    recorded, found = (
+        {name: pair[i] for name, pair in pairs.items()} for i in range(2)
+    )
+    return Result(row, recorded, found, time.perf_counter() - start)
+
+
+def retrain(row: Row, runs: str | Path = recipes.RUNS) -> Result:
+    """The row's figure after training its preset's recipe, or going on.
+
+    The preset goes to `<runs>/<preset>/<preset>`.
+
+    Raises:
+        ValueError: If the preset is not there, so that no recipe is known.
+    """
+    start = time.perf_counter()
+    about = store.metadata(row.preset)
+    folder = Path(runs) / row.preset / row.preset
+    recipes.publish(about["recipe"], folder, runs, verbose=1)
+    found = store.metadata(folder)["metrics"]
+    seconds = time.perf_counter() - start
+    return Result(row, about["metrics"], found, seconds)
+
+
+def frechet() -> dict[str, Any] | None:
+    """The results of `benchmarks.frechet`, where they are at hand."""
+    if not FRECHET.is_file():
+        return None
+    return json.loads(FRECHET.read_text(encoding="utf-8"))

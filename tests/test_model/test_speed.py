@@ -1,0 +1,157 @@
+"""The speed policy: what is chosen, why, and that the user wins."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_ae import VAE
+from keras_ae import DistributionNetwork
+from keras_ae.model import speed
+
+no_gpu = pytest.mark.skipif(
+    bool(tf.config.list_physical_devices("GPU")), reason="a GPU is found"
+)
+
+
+def dense():
+    return VAE.create((3,), 2, hidden=(4,), seed=0)
+
+
+def conv():
+    return VAE.create((8, 8, 1), 2, network="conv", hidden=(2,), seed=0)
+
+
+@no_gpu
+def test_dense_networks_are_compiled_by_xla():
+    model = dense()
+    model.compile("adam")
+    assert model.jit_compile is True
+    assert "jit_compile = True: dense network on a CPU" in model.speed_policy()
+
+
+@no_gpu
+def test_convolutions_stay_a_graph():
+    model = conv()
+    model.compile("adam")
+    assert model.jit_compile is False
+    assert "jit_compile = False: convolutions" in model.speed_policy()
+
+
+@no_gpu
+def test_convolutions_inside_own_networks_are_found():
+    body = keras.Sequential(
+        [
+            keras.layers.Reshape((4, 1)),
+            keras.Sequential([keras.layers.Conv1D(2, 3, padding="same")]),
+            keras.layers.Flatten(),
+        ]
+    )
+    encoder = DistributionNetwork(body, "gaussian", 2)
+    plain = keras.Sequential([keras.layers.Dense(4)])
+    decoder = DistributionNetwork(plain, "bernoulli", 4)
+    assert not speed.jit_compile(VAE(encoder, decoder)).value
+
+
+def test_gpu_compiles_convolutions(monkeypatch):
+    monkeypatch.setattr(
+        tf.config, "list_physical_devices", lambda kind=None: ["gpu"]
+    )
+    assert speed.jit_compile(conv()) == (True, "GPU found")
+
+
+def test_layers_can_veto():
+    model = dense()
+    veto = model.decoder.body.layers[-1]
+    veto.supports_jit = False
+    choice = speed.jit_compile(model)
+    assert not choice.value and veto.name in choice.reason
+
+
+@pytest.mark.parametrize("make", [dense, conv])
+@pytest.mark.parametrize("jit", [True, False])
+def test_choice_of_the_user_wins(make, jit):
+    model = make()
+    model.compile("adam", jit_compile=jit, steps_per_execution=7)
+    assert model.jit_compile is jit and model.steps_per_execution == 7
+    assert model.speed_policy().splitlines() == [
+        f"jit_compile = {jit}: passed to compile()",
+        "steps_per_execution = 7: passed to compile()",
+    ]
+
+
+def test_eager_mode_is_not_compiled():
+    model = dense()
+    model.compile("adam", run_eagerly=True)
+    assert model.jit_compile is False
+    assert "jit_compile = False: run_eagerly=True" in model.speed_policy()
+
+
+def test_strategy_takes_single_steps_without_xla():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        model = dense()
+        model.compile("adam")
+    # As with plain Keras, `fit` need not be inside the scope.
+    x = np.zeros([12, 3], "float32")
+    model.fit(x, batch_size=3, verbose=0)
+    assert model.speed_policy().splitlines() == [
+        "jit_compile = False: a distribution strategy is in use",
+        "steps_per_execution = 1: a distribution strategy is in use",
+    ]
+    assert model.optimizer.iterations.numpy() == 4
+
+
+@pytest.mark.parametrize("batches", [1, 2, 31, 32, 33, 64, 65, 469, 10_001])
+def test_steps_are_spread_evenly(batches):
+    steps = speed.steps_per_execution(batches, None).value
+    calls = -(-batches // steps)
+    assert 1 <= steps <= speed.LONGEST_BLOCK
+    # No fewer calls are possible, and no shorter longest call with as many.
+    assert calls == -(-batches // speed.LONGEST_BLOCK)
+    assert (steps - 1) * calls < batches
+
+
+def test_unknown_number_of_batches():
+    choice = speed.steps_per_execution(None, None)
+    assert choice == (1, "the number of batches is not known")
+
+
+class Watcher(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("callback", "steps"),
+    [
+        (Watcher(), 1),
+        (keras.callbacks.LambdaCallback(on_train_batch_end=print), 1),
+        (keras.callbacks.LambdaCallback(on_epoch_end=print), 20),
+        (keras.callbacks.EarlyStopping(), 20),
+        (keras.callbacks.ModelCheckpoint("x.keras"), 20),
+        (keras.callbacks.TerminateOnNaN(), 20),
+    ],
+    ids=lambda c: getattr(c, "__class__", type(c)).__name__,
+)
+def test_who_watches_batches_sees_each(callback, steps):
+    for callbacks in ([callback], keras.callbacks.CallbackList([callback])):
+        choice = speed.steps_per_execution(20, callbacks)
+        assert choice.value == steps
+    assert speed.steps_per_execution(20, callback).value == steps
+    if steps == 1:
+        assert type(callback).__name__ in choice.reason
+
+
+def test_policy_after_fit_names_the_steps():
+    model = dense()
+    model.compile("adam", jit_compile=False)
+    assert "chosen by fit()" in model.speed_policy()
+    model.fit(np.zeros([12, 3]), batch_size=3, verbose=0)
+    expected = "steps_per_execution = 4: 4 batches in 1 equal calls"
+    assert expected in model.speed_policy()
+
+
+def test_policy_needs_a_compiled_model():
+    with pytest.raises(ValueError, match="not compiled.*`compile"):
+        dense().speed_policy()

@@ -1,0 +1,493 @@
+"""The feeding of `fit` against the plain loop that it stands for."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_ae import VAE
+from keras_ae import Autoencoder
+from keras_ae.zoo import datasets
+
+EVENT = 3
+
+
+def numbered(rows):
+    """Rows that can be told apart: row i holds i / 100."""
+    return np.repeat(np.arange(rows, dtype="float32")[:, None] / 100, EVENT, 1)
+
+
+def make(cls=Autoencoder, *, optimizer="sgd", compiled=None, **options):
+    options = {"hidden": (4,), "seed": 0} | options
+    model = cls.create((EVENT,), 2, **options)
+    model.compile(optimizer, **{"jit_compile": False} | (compiled or {}))
+    return model
+
+
+def weights(model):
+    return [w.numpy() for w in model.weights]
+
+
+def assert_same(model, twin, **tolerance):
+    for a, b in zip(weights(model), weights(twin), strict=True):
+        np.testing.assert_allclose(a, b, **tolerance)
+
+
+@pytest.fixture
+def spy():
+    """A variant that notes the row numbers of each batch, also in graphs."""
+    batches = {"train": [], "test": []}
+
+    def note(kind, data):
+        x = keras.utils.unpack_x_y_sample_weight(data)[0]
+
+        def keep(x):
+            numbers = np.rint(x[:, 0] * 100).astype(int)
+            batches[kind].append(numbers.tolist())
+            return np.int32(0)
+
+        tf.numpy_function(keep, [tf.cast(x, tf.float32)], tf.int32)
+
+    class Spy(Autoencoder):
+        def train_step(self, data):
+            note("train", data)
+            return super().train_step(data)
+
+        def test_step(self, data):
+            note("test", data)
+            return super().test_step(data)
+
+    Spy.batches = batches
+    return Spy
+
+
+def flat(batches):
+    return [row for batch in batches for row in batch]
+
+
+# The loop.
+
+
+@pytest.mark.parametrize("cls", [Autoencoder, VAE])
+@pytest.mark.parametrize(
+    ("rows", "jit"),
+    [(12, False), (14, False), (3, False), (14, True)],
+    ids=["full", "ragged", "short", "xla"],
+)
+def test_fit_is_the_plain_loop(cls, rows, jit):
+    if jit and cls is VAE:
+        pytest.skip("XLA makes other normals of the same seeds")
+    x = np.random.default_rng(0).uniform(size=(rows, EVENT)).astype("float32")
+    model = make(cls, optimizer="adam", compiled={"jit_compile": jit})
+    history = model.fit(x, batch_size=4, epochs=3, verbose=0).history
+    twin = make(cls, optimizer="adam")
+    losses = []
+    for _ in range(3):
+        twin.reset_metrics()
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(rows), twin.next_seed()
+        )
+        for start in range(0, rows, 4):
+            batch = x[order.numpy()[start : start + 4]]
+            logs = twin.train_step((tf.constant(batch),))
+        losses.append(float(logs["loss"]))
+    # Graphs fuse operations: single precision over at most 12 steps.
+    assert_same(model, twin, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(history["loss"], losses, rtol=1e-5)
+    np.testing.assert_array_equal(
+        model.seed_generator.state, twin.seed_generator.state
+    )
+
+
+def test_eager_mode_is_the_same_loop():
+    x = numbered(10)
+    model, twin = make(VAE), make(VAE, compiled={"run_eagerly": True})
+    for m in (model, twin):
+        m.fit(x, batch_size=4, epochs=2, verbose=0)
+    assert_same(model, twin, rtol=1e-4, atol=1e-6)
+
+
+# Which rows.
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps"),
+    [(12, "auto"), (70, "auto"), (12, 1), (14, 3), (14, 100)],
+)
+def test_every_row_once_an_epoch(spy, rows, steps):
+    model = make(spy, compiled={"steps_per_execution": steps})
+    model.fit(numbered(rows), batch_size=4, epochs=3, verbose=0)
+    seen = flat(spy.batches["train"])
+    epochs = [seen[i * rows : (i + 1) * rows] for i in range(3)]
+    assert [sorted(e) for e in epochs] == [list(range(rows))] * 3
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+    sizes = [len(b) for b in spy.batches["train"]]
+    assert sizes == ([4] * (rows // 4) + [rows % 4] * (rows % 4 > 0)) * 3
+
+
+def test_order_follows_from_the_seed(spy):
+    orders = []
+    for seed in (1, 1, 2):
+        spy.batches["train"].clear()
+        make(spy, seed=seed).fit(numbered(12), epochs=2, verbose=0)
+        orders.append(flat(spy.batches["train"]))
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_order_is_that_of_the_rows_without_shuffle(spy):
+    model = make(spy)
+    model.fit(numbered(7), batch_size=3, shuffle=False, epochs=2, verbose=0)
+    batches = [[0, 1, 2], [3, 4, 5], [6]]
+    assert spy.batches["train"] == batches * 2
+
+
+def test_evaluation_sees_every_row_in_order(spy):
+    model = make(spy)
+    model.evaluate(numbered(10), batch_size=4, verbose=0)
+    assert flat(spy.batches["test"]) == list(range(10))
+
+
+def test_streams_of_any_length_are_used_up(spy):
+    """Also after a stream whose calls ran another number of steps."""
+
+    def stream(rows):
+        return tf.data.Dataset.from_tensor_slices(numbered(rows)).batch(2)
+
+    model = make(spy)
+    model.fit(stream(8), verbose=0)
+    for rows in (14, 6, 13):
+        for kind, run in (("train", model.fit), ("test", model.evaluate)):
+            spy.batches[kind].clear()
+            run(stream(rows), verbose=0)
+            assert flat(spy.batches[kind]) == list(range(rows))
+
+
+def test_rows_that_are_redrawn_change_every_epoch():
+    x = np.full([200, EVENT], 0.5, "float32")
+    seen = []
+
+    class Spy(Autoencoder):
+        def train_step(self, data):
+            tf.numpy_function(
+                lambda x: (seen.append(x), np.int32(0))[1], [data[0]], tf.int32
+            )
+            return super().train_step(data)
+
+    losses = []
+    for _ in range(2):
+        model = make(Spy)
+        rows = datasets.dynamic_binarization(x)
+        history = model.fit(rows, batch_size=200, epochs=3, verbose=0)
+        losses.append(history.history["loss"])
+    bits = np.array(seen, int)
+    assert set(bits.ravel()) == {0, 1}
+    sums = bits.reshape(2, 3, -1).sum(-1)
+    assert len(set(sums[0])) == 3  # 600 coins do not fall alike by chance
+    # A fair coin 600 times: a deviation of 12.2.
+    assert (abs(sums - 300) < 4 * 12.2).all()
+    # The model's seed decides.
+    np.testing.assert_array_equal(sums[0], sums[1])
+    assert losses[0] == losses[1]
+
+
+def test_redrawn_rows_validate_on_fixed_bits(spy):
+    grey = np.full([40, EVENT], 0.5, "float32")
+    rows = datasets.dynamic_binarization(grey)
+    model = make(spy)
+    model.fit(rows, validation_split=0.25, epochs=2, verbose=0)
+    first, second = spy.batches["test"]
+    assert first == second and len(first) == 10
+    assert len(flat(spy.batches["train"])) == 2 * 30
+    spy.batches["test"].clear()
+    model.fit(rows, validation_data=rows, verbose=0)
+    assert len(flat(spy.batches["test"])) == 40
+
+
+def test_redrawn_rows_are_no_stream():
+    rows = datasets.dynamic_binarization(np.full([40, EVENT], 0.5))
+    with pytest.raises(ValueError, match="steps_per_epoch.*tf.data.Dataset"):
+        make().fit(rows, steps_per_epoch=2)
+
+
+# Kinds of data.
+
+
+def generator(x):
+    while True:
+        for start in range(0, len(x), 4):
+            yield (x[start : start + 4],)
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def __len__(self):
+        return -(-len(self.x) // 4)
+
+    def __getitem__(self, i):
+        return (self.x[4 * i : 4 * i + 4],)
+
+
+KINDS = {
+    "dataset": lambda x: tf.data.Dataset.from_tensor_slices(x).batch(4),
+    "pairs": lambda x: tf.data.Dataset.from_tensor_slices((x, x)).batch(4),
+    "generator": generator,
+    "pydataset": Batches,
+    "lists": lambda x: x.tolist(),
+    "double": lambda x: x.astype("float64"),
+    "tensor": tf.constant,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_of_data_train_alike(kind):
+    x = numbered(10)
+    model, twin = make(VAE), make(VAE)
+    steps = 3 if kind == "generator" else None
+    model.fit(KINDS[kind](x), shuffle=False, steps_per_epoch=steps, verbose=0)
+    # Rows in memory come in batches of 32 if not told, streams as they are.
+    streams = ("dataset", "pairs", "generator", "pydataset")
+    size = 4 if kind in streams else 32
+    twin.fit(x, batch_size=size, shuffle=False, verbose=0)
+    assert_same(model, twin, rtol=1e-5, atol=1e-7)
+
+
+def test_data_frames():
+    pandas = pytest.importorskip("pandas")
+    x = numbered(10)
+    model, twin = make(VAE), make(VAE)
+    weight = np.linspace(0, 1, 10)
+    model.fit(
+        pandas.DataFrame(x, columns=list("abc")),
+        sample_weight=pandas.Series(weight),
+        validation_data=pandas.DataFrame(x),
+        verbose=0,
+    )
+    twin.fit(x, sample_weight=weight, validation_data=x, verbose=0)
+    assert_same(model, twin, rtol=0, atol=0)
+    np.testing.assert_array_equal(
+        model.predict(pandas.DataFrame(x)), twin.predict(x)
+    )
+
+
+def test_bytes_are_numbers():
+    x = np.arange(30, dtype="uint8").reshape(10, EVENT)
+    model, twin = make(), make()
+    model.fit(x, verbose=0)
+    twin.fit(x.astype("float32"), verbose=0)
+    assert_same(model, twin, rtol=0, atol=0)
+
+
+# Weights and validation.
+
+
+def test_weights_are_repetitions():
+    """An example of weight 2 is that example twice, in steps and in logs."""
+    x = numbered(5)
+    weight = np.array([0, 1, 2, 1, 2])
+    model, twin = make(), make()
+    rows = np.repeat(x, weight, axis=0)
+    model.fit(x, batch_size=5, sample_weight=weight, epochs=3, verbose=0)
+    twin.fit(rows, batch_size=6, epochs=3, verbose=0)
+    assert_same(model, twin, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        model.evaluate(x, batch_size=2, sample_weight=weight, verbose=0),
+        twin.evaluate(rows, verbose=0),
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("how", ["data", "pair", "split", "stream"])
+def test_validation_is_evaluation_of_those_rows(how):
+    x = np.random.default_rng(0).uniform(size=(20, EVENT)).astype("float32")
+    held = x[15:]
+    arguments = {
+        "data": {"x": x[:15], "validation_data": held},
+        "pair": {"x": x[:15], "validation_data": [held, held]},
+        "split": {"x": x, "validation_split": 0.25},
+        "stream": {
+            "x": x[:15],
+            "validation_data": tf.data.Dataset.from_tensors(held),
+        },
+    }[how]
+    model, twin = make(VAE), make(VAE)
+    history = model.fit(**arguments, batch_size=5, verbose=0).history
+    logs = model.evaluate(held, batch_size=5, verbose=0, return_dict=True)
+    assert {f"val_{k}" for k in logs} < set(history)
+    for name, value in logs.items():
+        np.testing.assert_allclose(history[f"val_{name}"], [value], rtol=1e-6)
+    # Validation does not change the training.
+    twin.fit(x[:15], batch_size=5, verbose=0)
+    assert_same(model, twin, rtol=0, atol=0)
+
+
+def test_evaluation_repeats_itself_and_spares_the_training():
+    x = numbered(10)
+    model = make(VAE)
+    state = model.seed_generator.state.numpy()
+    first = model.evaluate(x, verbose=0)
+    assert model.evaluate(x, verbose=0) == first
+    np.testing.assert_array_equal(model.seed_generator.state, state)
+
+
+def test_weighted_mean_over_ragged_batches():
+    """The log of an epoch is the mean over rows, not over batches."""
+    x = np.array([[0.0] * 3] * 4 + [[9.0] * 3])
+    model = make()
+    each = [model.evaluate(row[None], verbose=0)[0] for row in x]
+    found = model.evaluate(x, batch_size=4, verbose=0)[0]
+    np.testing.assert_allclose(found, np.mean(each), rtol=1e-5)
+
+
+# Passes, traces, steps.
+
+
+@pytest.mark.parametrize("metrics", [None, ["mse"]])
+def test_one_forward_pass_without_metrics(metrics):
+    count = []
+
+    class Counting(Autoencoder):
+        def decode(self, z, training=False):
+            count.append(training)
+            return super().decode(z, training)
+
+    compiled = {"run_eagerly": True, "metrics": metrics}
+    model = make(Counting, compiled=compiled)
+    model.fit(numbered(9), batch_size=4, verbose=0)
+    assert count.count(True) == 3
+    # Once more where metrics compare predictions, and to make the metrics.
+    assert count.count(False) == (3 + 1 if metrics else 0)
+
+
+@pytest.mark.parametrize("rows", [8, 11])
+def test_at_most_two_traces(rows):
+    traces = []
+
+    class Counting(Autoencoder):
+        def train_step(self, data):
+            traces.append(data)
+            return super().train_step(data)
+
+    model = make(Counting)
+    for _ in range(2):
+        model.fit(numbered(rows), batch_size=4, epochs=3, verbose=0)
+    assert len(traces) == (1 if rows == 8 else 2)
+
+
+def test_compiled_metrics_compare_reconstructions():
+    x = numbered(10)
+    model = make(compiled={"metrics": ["mse", "mae"]})
+    logs = model.evaluate(x, batch_size=4, verbose=0, return_dict=True)
+    error = model.predict(x) - x
+    np.testing.assert_allclose(logs["mse"], np.mean(error**2), rtol=1e-5)
+    np.testing.assert_allclose(logs["mae"], np.mean(abs(error)), rtol=1e-5)
+    history = model.fit(x, validation_data=x, verbose=0).history
+    assert {"mse", "val_mse"} < set(history)
+
+
+class Watcher(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.batches = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches.append(batch)
+
+
+def test_callback_sees_every_batch():
+    watcher = Watcher()
+    make().fit(numbered(10), batch_size=3, callbacks=[watcher], verbose=0)
+    assert watcher.batches == [0, 1, 2, 3]
+
+
+def test_steps_of_the_user_are_kept():
+    watcher = Watcher()
+    model = make(compiled={"steps_per_execution": 2})
+    model.fit(numbered(10), batch_size=2, callbacks=[watcher], verbose=0)
+    assert watcher.batches == [1, 3, 5]  # the last call has one batch left
+    assert model.steps_per_execution == 2
+    assert int(model.optimizer.iterations) == 5
+
+
+# Callbacks of Keras.
+
+
+def test_early_stopping_restores_the_best():
+    x = numbered(10)
+    model = make(optimizer=keras.optimizers.SGD(0.0))
+    stop = keras.callbacks.EarlyStopping(
+        "loss", patience=2, restore_best_weights=True
+    )
+    before = weights(model)
+    model.fit(x, epochs=50, callbacks=[stop], verbose=0)
+    assert len(model.history.history["loss"]) == 3
+    # Nothing was learned: all but counters is as before.
+    kept = zip(before, weights(model), strict=True)
+    assert all(np.array_equal(a, b) for a, b in kept if a.dtype == "float32")
+
+
+def test_checkpoint_holds_the_model(tmp_path):
+    x = numbered(10)
+    model = make(VAE)
+    path = tmp_path / "{epoch}.keras"
+    saver = keras.callbacks.ModelCheckpoint(path)
+    model.fit(x, epochs=2, callbacks=[saver], verbose=0)
+    twin = keras.saving.load_model(tmp_path / "2.keras")
+    np.testing.assert_array_equal(twin.predict(x), model.predict(x))
+
+
+def test_log_file_is_the_history(tmp_path):
+    model = make(VAE)
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    model.fit(numbered(10), epochs=3, callbacks=[log], verbose=0)
+    with open(tmp_path / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name, values in model.history.history.items():
+        assert [float(row[name]) for row in rows] == values
+
+
+def test_backup_resumes_exactly(tmp_path):
+    x = numbered(10)
+
+    class Killed(Exception):
+        pass
+
+    def kill(epoch, logs):
+        if epoch == 1:
+            raise Killed
+
+    def fit(model, *callbacks):
+        backup = keras.callbacks.BackupAndRestore(tmp_path)
+        callbacks = [backup, *callbacks]
+        model.fit(x, batch_size=4, epochs=4, callbacks=callbacks, verbose=0)
+
+    killer = keras.callbacks.LambdaCallback(on_epoch_end=kill)
+    with pytest.raises(Killed):
+        fit(make(VAE, optimizer="adam"), killer)
+    resumed = make(VAE, optimizer="adam", seed=None)
+    fit(resumed)
+    whole = make(VAE, optimizer="adam")
+    whole.fit(x, batch_size=4, epochs=4, verbose=0)
+    assert_same(resumed, whole, rtol=0, atol=0)
+
+
+def test_a_run_that_fails_leaves_the_model_usable():
+    model = make()
+
+    def fail(epoch, logs):
+        raise KeyboardInterrupt
+
+    stop = keras.callbacks.LambdaCallback(on_epoch_end=fail)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(numbered(10), callbacks=[stop], verbose=0)
+    stream = tf.data.Dataset.from_tensor_slices(numbered(4)).batch(2)
+    assert len(model.fit(stream, verbose=0).history["loss"]) == 1
+
+
+def test_class_weight_is_refused():
+    with pytest.raises(ValueError, match="`class_weight`.*sample_weight"):
+        make().fit(numbered(4), class_weight={0: 1.0})

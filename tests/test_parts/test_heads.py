@@ -1,0 +1,211 @@
+"""Heads against SciPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import special
+from scipy import stats
+
+from keras_ae.parts import heads
+
+RNG = np.random.default_rng(0)
+SHAPE = (5, 3, 4)  # five events of 3 x 4
+D = 12
+
+
+def normal(scale=1.0):
+    return RNG.normal(0, scale, SHAPE).astype(np.float32)
+
+
+def log_prob(head, x, *parts):
+    head.build((None, *SHAPE[1:]))
+    distribution = head(*map(tf.constant, parts), rank=2)
+    assert distribution.batch_shape == [5]
+    assert distribution.event_shape == [3, 4]
+    return distribution.log_prob(x).numpy()
+
+
+def test_unit_gaussian_is_half_the_squared_error():
+    x, loc = normal(), normal()
+    expected = ((x - loc) ** 2).sum((1, 2)) / 2 + D / 2 * np.log(2 * np.pi)
+    np.testing.assert_allclose(
+        -log_prob(heads.Gaussian(1.0), x, loc), expected, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("scale", [0.1, 2, np.float32(0.5)])
+def test_fixed_scale(scale):
+    x, loc = normal(), normal()
+    expected = stats.norm.logpdf(x, loc, float(scale)).sum((1, 2))
+    np.testing.assert_allclose(
+        log_prob(heads.Gaussian(scale), x, loc), expected, rtol=1e-5
+    )
+
+
+def test_learned_scale_is_softplus():
+    x, loc, raw = normal(), normal(), normal(3)
+    scale = np.logaddexp(0, raw) + 1e-5
+    expected = stats.norm.logpdf(x, loc, scale).sum((1, 2))
+    np.testing.assert_allclose(
+        log_prob(heads.Gaussian(), x, loc, raw), expected, rtol=1e-5
+    )
+
+
+def test_learned_scale_is_positive_for_any_number():
+    raw = tf.constant([[-1e4, -100.0, 0.0, 1e4]])
+    scale = heads.Gaussian()(tf.zeros([1, 4]), raw, rank=1).stddev().numpy()
+    assert (scale > 0).all() and np.isfinite(scale).all()
+    np.testing.assert_allclose(scale[0, -1], 1e4)
+
+
+def test_shared_scale_starts_at_one_and_is_one_weight():
+    head = heads.Gaussian("shared")
+    x, loc = normal(), normal()
+    # softplus(0.5413) = 1 to four digits; each of 12 terms is off by 2e-5.
+    np.testing.assert_allclose(
+        log_prob(head, x, loc),
+        stats.norm.logpdf(x, loc, 1).sum((1, 2)),
+        atol=1e-3,
+    )
+    assert [w.shape for w in head.trainable_variables] == [()]
+    head.raw_scale.assign(-1.0)
+    np.testing.assert_allclose(
+        head(tf.constant(loc), rank=2).log_prob(x),
+        stats.norm.logpdf(x, loc, np.logaddexp(0, -1) + 1e-5).sum((1, 2)),
+        rtol=1e-5,
+    )
+
+
+def test_shared_scale_learns_the_deviation_of_the_noise():
+    head = heads.Gaussian("shared")
+    head.build((None, 1))
+    x = tf.constant(RNG.normal(0, 0.3, (1000, 1)), tf.float32)
+    optimizer = keras.optimizers.Adam(0.05)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_mean(head(0 * x, rank=1).log_prob(x))
+        gradients = tape.gradient(loss, head.trainable_variables)
+        optimizer.apply(gradients, head.trainable_variables)
+
+    optimizer.build(head.trainable_variables)
+    for _ in range(300):
+        step()
+    # The maximum of the likelihood is the root mean square.
+    expected = np.sqrt(np.mean(np.square(x)))
+    scale = head(x, rank=1).stddev()[0, 0]
+    np.testing.assert_allclose(scale, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("bits", [True, False], ids=["bits", "grey levels"])
+def test_bernoulli_is_binary_cross_entropy(bits):
+    logits, x = normal(3), RNG.uniform(size=SHAPE).astype(np.float32)
+    x = np.round(x) if bits else x
+    p = special.expit(logits.astype(np.float64))
+    expected = -(x * np.log(p) + (1 - x) * np.log1p(-p)).sum((1, 2))
+    np.testing.assert_allclose(
+        -log_prob(heads.Bernoulli(), x, logits), expected, rtol=1e-5
+    )
+
+
+def test_bernoulli_stays_finite_at_extreme_logits():
+    x = np.ones(SHAPE, np.float32)
+    logits = np.full(SHAPE, -1e4, np.float32)
+    np.testing.assert_allclose(
+        log_prob(heads.Bernoulli(), x, logits), -1e4 * D, rtol=1e-6
+    )
+
+
+def test_bernoulli_mean_is_the_sigmoid_in_single_precision():
+    logits = normal()
+    mean = heads.Bernoulli()(tf.constant(logits), rank=2).mean()
+    assert mean.dtype == tf.float32
+    np.testing.assert_allclose(mean, special.expit(logits), rtol=1e-5)
+
+
+def test_categorical_is_cross_entropy():
+    logits = normal(3)
+    x = np.eye(4, dtype=np.float32)[RNG.integers(4, size=SHAPE[:2])]
+    expected = -(special.log_softmax(logits, -1) * x).sum((1, 2))
+    np.testing.assert_allclose(
+        -log_prob(heads.Categorical(), x, logits), expected, rtol=1e-5
+    )
+
+
+def test_categorical_mean_is_the_softmax():
+    logits = normal()
+    mean = heads.Categorical()(tf.constant(logits), rank=2).mean()
+    np.testing.assert_allclose(mean, special.softmax(logits, -1), rtol=1e-5)
+
+
+def test_point_is_its_own_mean_and_draw():
+    loc = normal()
+    point = heads.Point()(tf.constant(loc), rank=2)
+    np.testing.assert_array_equal(point.mean(), loc)
+    np.testing.assert_array_equal(point.sample(seed=(0, 1)), loc)
+
+
+def test_any_finite_number_supports_a_gaussian():
+    heads.Gaussian().check_support("x", np.array([[-1e9, 1e9]]))
+
+
+@pytest.mark.parametrize(
+    ("head", "value", "received"),
+    [
+        (heads.Bernoulli(), [[0.0, 255.0]], r"values in \[0, 255\]"),
+        (heads.Bernoulli(), [[-0.5, 0.5]], r"values in \[-0.5, 0.5\]"),
+        (heads.Categorical(), [[0.5, 0.25]], r"sums in \[0.75, 0.75\]"),
+        (heads.Categorical(), [[2.0, -1.0]], r"sums in \[1, 1\]"),
+        (heads.Categorical(), [[3.0]], r"sums in \[3, 3\]"),
+    ],
+)
+def test_values_outside_the_support(head, value, received):
+    with pytest.raises(ValueError, match=f"`x` lies.*Expected.*{received}"):
+        head.check_support("x", np.array(value))
+
+
+@pytest.mark.parametrize(
+    ("head", "value"),
+    [
+        (heads.Bernoulli(), [[0.0, 0.3, 1.0]]),
+        (heads.Categorical(), [[0.0, 1.0, 0.0]]),
+        (heads.Categorical(), [[0.2, 0.3, 0.5]]),
+    ],
+)
+def test_values_inside_the_support(head, value):
+    head.check_support("x", np.array(value))
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, np.nan, np.inf])
+def test_scale_out_of_range(scale):
+    with pytest.raises(ValueError, match="`scale`.*Received: scale="):
+        heads.Gaussian(scale)
+
+
+def test_unknown_scale():
+    with pytest.raises(ValueError, match="learned.*Received: scale='fixed'"):
+        heads.Gaussian("fixed")
+
+
+def test_get():
+    head = heads.Gaussian(0.5)
+    assert heads.get(head) is head
+    assert type(heads.get("bernoulli")) is heads.Bernoulli
+    with pytest.raises(ValueError, match="'gaussian'.*Received: 'gausian'"):
+        heads.get("gausian")
+    with pytest.raises(TypeError, match="Received: head=3"):
+        heads.get(3)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [heads.Gaussian(0.5), heads.Gaussian("shared"), heads.Bernoulli()],
+    ids=lambda head: head.get_config().get("scale", "bernoulli"),
+)
+def test_config_round_trip(head):
+    config = keras.saving.serialize_keras_object(head)
+    twin = keras.saving.deserialize_keras_object(config)
+    assert type(twin) is type(head)
+    assert twin.get_config() == head.get_config()

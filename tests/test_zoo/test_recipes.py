@@ -1,0 +1,243 @@
+"""Recipes: a killed training goes on, and a seed decides the result."""
+
+import copy
+import csv
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_ae
+from keras_ae.analysis import measures
+from keras_ae.model import speed
+from keras_ae.zoo import recipes
+
+RECIPE = {
+    "preset": "vae_tiny",
+    "description": "A tiny one.",
+    "data": {"name": "digits"},
+    "model": {"variant": "vae", "latent_dim": 2, "hidden": [4]},
+    "training": {"epochs": 4, "batch_size": 500, "learning_rate": 0.01},
+    "metrics": {
+        "terms": {},
+        "squared_error": {},
+        "nll": {"samples": 10, "rows": 20},
+    },
+    "seed": 0,
+}
+
+
+@pytest.fixture(autouse=True)
+def without_xla(monkeypatch):
+    choice = speed.Choice(False, "a test")
+    monkeypatch.setattr(speed, "jit_compile", lambda model: choice)
+
+
+def recipe(**changes):
+    return copy.deepcopy(RECIPE) | changes
+
+
+def assert_identical(model, twin):
+    for a, b in zip(model.weights, twin.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_different(model, twin):
+    pairs = zip(model.trainable_weights, twin.trainable_weights, strict=True)
+    assert all((a.numpy() != b.numpy()).any() for a, b in pairs)
+
+
+def log_of(runs):
+    with open(runs / "vae_tiny" / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# What is killed does not close its log file.
+@pytest.mark.filterwarnings("ignore:Exception ignored in")
+@pytest.mark.parametrize(
+    ("binarization", "more"),
+    [(None, {}), ("dynamic", {}), (None, {"kl_warmup": 3})],
+)
+def test_kill_and_resume(tmp_path, monkeypatch, binarization, more):
+    wanted = recipe(
+        data={"name": "digits", "binarization": binarization},
+        training=RECIPE["training"] | more,
+    )
+    whole = recipes.train(wanted, tmp_path / "whole", verbose=0)
+    count = []
+
+    class Killed(BaseException):
+        pass
+
+    def kill(self, batch, logs=None):
+        count.append(batch)
+        if len(count) == 7:  # inside the third epoch of three batches
+            raise Killed
+
+    monkeypatch.setattr(recipes.WallTime, "on_train_batch_end", kill)
+    with pytest.raises(Killed):
+        recipes.train(wanted, tmp_path / "cut", verbose=0)
+    monkeypatch.undo()
+    choice = speed.Choice(False, "a test")
+    monkeypatch.setattr(speed, "jit_compile", lambda model: choice)
+    resumed = recipes.train(wanted, tmp_path / "cut", verbose=0)
+    assert_identical(resumed, whole)
+    assert [r["epoch"] for r in log_of(tmp_path / "cut")] == list("0123")
+    assert log_of(tmp_path / "cut") == log_of(tmp_path / "whole")
+
+
+def test_one_seed_one_result(tmp_path):
+    first, again = (
+        recipes.train(recipe(), tmp_path / str(i), verbose=0) for i in range(2)
+    )
+    assert_identical(first, again)
+    other = recipes.train(recipe(seed=1), tmp_path / "other", verbose=0)
+    kernels = [m.encoder.projection.kernel.numpy() for m in (first, other)]
+    assert (kernels[0] != kernels[1]).all()
+
+
+def test_publish_measures_and_can_be_loaded(tmp_path):
+    preset = tmp_path / "vae_tiny"
+    recipes.publish(recipe(), preset, tmp_path / "runs", verbose=0)
+    model = keras_ae.load(preset)
+    about = keras_ae.zoo.store.metadata(preset)
+    assert about["recipe"] == RECIPE
+    assert about["wall_time"] > 0
+    _, (x, _) = recipes.data(recipe())
+    values = {k: v["value"] for k, v in about["metrics"].items()}
+    errors = np.square(model.predict(x) - x)
+    # Figures are rounded to six digits.
+    np.testing.assert_allclose(
+        values["squared_error"], errors.mean(), rtol=1e-4, atol=1e-6
+    )
+    model.compile()
+    terms = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
+    for name, value in terms.items():
+        np.testing.assert_allclose(values[name], value, atol=1e-4)
+    found = keras_ae.evaluation.log_likelihood(model, x[:20], 10)
+    np.testing.assert_allclose(
+        values["negative_log_likelihood"], -found.mean(), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        about["metrics"]["negative_log_likelihood"]["standard_error"],
+        found.std(ddof=1) / np.sqrt(20),
+        rtol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("more", [{}, {"kl_warmup": 1}])
+def test_publishing_again_does_not_train_again(tmp_path, monkeypatch, more):
+    settings = recipe(metrics={"terms": {}}, training=RECIPE["training"] | more)
+    arguments = settings, tmp_path / "vae_tiny", tmp_path / "runs"
+    recipes.publish(*arguments, verbose=0)
+    first = keras_ae.zoo.store.metadata(tmp_path / "vae_tiny")
+    model = keras_ae.load(tmp_path / "vae_tiny")
+    monkeypatch.setattr(recipes, "train", None)
+    recipes.publish(*arguments, verbose=0)
+    again = keras_ae.zoo.store.metadata(tmp_path / "vae_tiny")
+    assert again["metrics"] == first["metrics"]
+    assert_identical(keras_ae.load(tmp_path / "vae_tiny"), model)
+
+
+def test_learning_rate_warms_up_and_decays():
+    optimizer = recipes.optimizer({"learning_rate": 0.1}, 1000)
+    found = []
+    for step in (0, 25, 50, 525, 1000):
+        optimizer.iterations.assign(step)
+        found.append(float(optimizer.learning_rate))
+    # 50 steps up in a straight line, then half a cosine.
+    np.testing.assert_allclose(found, [0, 0.05, 0.1, 0.05, 0], atol=1e-6)
+
+
+def test_kl_warms_up():
+    model = recipes.create(RECIPE, (8, 8, 1))
+    learner = recipes.warmed(model, 10)
+    found = [float(learner.loss_weights(step)["kl"]) for step in (0, 5, 10, 99)]
+    np.testing.assert_allclose(found, [0, 0.5, 1, 1])
+    # It trains the model's own parts: one step at weight 0 leaves the KL out.
+    x = recipes.data(RECIPE)[0][0]
+    learner.compile(keras.optimizers.SGD(0.001))
+    twin = recipes.create(RECIPE, (8, 8, 1))
+    by_hand = keras_ae.BetaVAE(twin.encoder, twin.decoder, beta=0.0, seed=0)
+    by_hand.compile(keras.optimizers.SGD(0.001))
+    for fitted in (learner, by_hand):
+        fitted.fit(x, batch_size=len(x), verbose=0)
+    assert_identical(model.encoder, twin.encoder)
+    assert_identical(model.decoder, twin.decoder)
+    assert_different(model.encoder, recipes.create(RECIPE, (8, 8, 1)).encoder)
+
+
+def test_kl_of_other_objectives_does_not_warm_up(tmp_path):
+    wanted = recipe(
+        model={"variant": "iwae", "latent_dim": 2, "hidden": [4]},
+        training=RECIPE["training"] | {"kl_warmup": 1},
+    )
+    with pytest.raises(TypeError, match="variant 'vae'. Received: IWAE"):
+        recipes.train(wanted, tmp_path, verbose=0)
+
+
+def test_binarized_data():
+    wanted = recipe(data={"name": "digits", "binarization": "dynamic"})
+    (x, _), (x_test, _) = recipes.data(wanted)
+    assert set(np.unique(x_test)) == {0, 1}
+    _, (again, _) = recipes.data(wanted)
+    np.testing.assert_array_equal(x_test, again)
+    draws = [np.asarray(x.draw(np.array([0, i]))) for i in range(2)]
+    assert (draws[0] != draws[1]).any()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot be read. Expected a JSON file"),
+        (json.dumps(RECIPE | {"colour": 1}), r"Unknown: \['colour'\]"),
+        (
+            json.dumps({k: v for k, v in RECIPE.items() if k != "seed"}),
+            r"Missing: \['seed'\]",
+        ),
+    ],
+)
+def test_bad_recipe_files(tmp_path, text, message):
+    path = tmp_path / "recipe.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"recipe.json.*{message}"):
+        recipes.read(path)
+
+
+def test_missing_recipe_file(tmp_path):
+    with pytest.raises(ValueError, match="nowhere.json.*cannot be read"):
+        recipes.read(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": {"name": "digit"}}, "data set.*'digits'.*Received: 'digit'"),
+        (
+            {"data": {"name": "digits", "binarization": "static"}},
+            "`binarization`.*'dynamic'.*static",
+        ),
+        ({"model": {"variant": "vea", "latent_dim": 2}}, "'vae'.*'vea'"),
+        (
+            {"model": {"variant": "vae", "latent_dim": 2, "beta": 4}},
+            "Unknown argument.*Received: 'beta'",
+        ),
+    ],
+)
+def test_bad_recipes(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        recipes.train(recipe(**changes), tmp_path, verbose=0)
+
+
+def test_recipes_of_the_project_build():
+    folder = Path(__file__).parents[2] / "zoo" / "recipes"
+    for path in sorted(folder.glob("*.json")):
+        wanted = recipes.read(path)
+        assert wanted["preset"] == path.stem
+        shape = (8, 8, 1) if wanted["data"]["name"] == "digits" else (28, 28, 1)
+        with keras.StatelessScope(initialize_variables=False):
+            model = recipes.create(wanted, shape)
+        assert model.variant == wanted["model"]["variant"]
+        assert set(wanted["metrics"]) <= set(measures._FIGURES)

@@ -1,0 +1,113 @@
+"""Every bundled preset loads and does what its card says."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+import keras_ae
+from keras_ae.analysis import measures
+from keras_ae.zoo import datasets
+from keras_ae.zoo import recipes
+from keras_ae.zoo import store
+
+ROWS = 50  # enough for a likelihood; `keras-ae verify` takes all
+
+
+NAMES = keras_ae.list_presets()
+#: One of each variant that has one; all of them would take too long here.
+LIKELIHOODS = {
+    about["variant"]: about["name"]
+    for about in map(store.metadata, NAMES)
+    if "nll" in about["recipe"]["metrics"]
+}
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(name):
+    model = keras_ae.load(name)
+    model.compile()
+    return model
+
+
+@pytest.fixture(scope="module")
+def about(name):
+    return store.metadata(name)
+
+
+@pytest.fixture(scope="module")
+def splits(about):
+    data = about["recipe"]["data"]["name"]
+    if data != "digits" and datasets._local(data) is None:
+        pytest.skip(f"{data} is not on this machine")
+    return recipes.data(about["recipe"])
+
+
+def test_the_card_is_that_of_the_model(name, model, about):
+    assert about["name"] == name
+    assert about["variant"] == model.variant
+    assert about["parameters"] == model.count_params()
+    recipe = about["recipe"]
+    assert recipe["preset"] == name
+    assert recipe["data"].items() <= about["data"].items()
+    assert recipe["seed"] == model.seed
+
+
+def test_the_recipe_makes_this_architecture(model, about):
+    fresh = recipes.create(about["recipe"], model.decoder.event_shape)
+    assert type(fresh) is type(model)
+    shapes = [[w.shape for w in m.weights] for m in (fresh, model)]
+    assert shapes[0] == shapes[1]
+
+
+def test_it_reconstructs_and_generates(name, model, about, splits):
+    """Better than the mean of the data; new examples are as bright."""
+    _, (x, y) = splits
+    x = recipes.examples_of_each(x, y)
+    images = keras.tree.flatten(x)[0]
+    error = np.mean((model.predict(x) - images) ** 2)
+    assert error < np.var(images, axis=0).mean()
+    if hasattr(model, "sample"):
+        conditions = x[1:] if isinstance(x, tuple) else ()
+        drawn = model.sample(len(images), *conditions, seed=0)
+        assert drawn.shape == images.shape
+        # Means of a Gaussian likelihood may leave the range of the data.
+        assert abs(drawn.mean() - images.mean()) < np.std(images) / 2
+        assert np.std(drawn, axis=0).mean() > 0.05  # not all the same
+
+
+def test_the_recorded_figures_are_reproduced(model, about, splits):
+    """Those that take seconds; `keras-ae verify` takes all."""
+    wanted = dict(about["recipe"]["metrics"])
+    for slow in ("nll", "probe"):
+        wanted.pop(slow, None)
+    for key, found in measures.measure(model, wanted, splits).items():
+        assert measures.agree(about["metrics"][key], found), (key, found)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS.values(), indirect=True)
+def test_the_likelihood_is_that_of_the_card(model, about, splits):
+    """On a few rows: within five standard errors of the mean over all."""
+    few = {"nll": about["recipe"]["metrics"]["nll"] | {"rows": ROWS}}
+    (found,) = measures.measure(model, few, splits).values()
+    recorded = about["metrics"]["negative_log_likelihood"]["value"]
+    # The error of the few rows; five of them fail once in two million.
+    assert math.isclose(
+        found["value"], recorded, abs_tol=5 * found["standard_error"]
+    )
+
+
+def test_all_weights_are_small_enough_for_a_wheel():
+    weights = [store.find(name) / store.WEIGHTS for name in NAMES]
+    assert sum(path.stat().st_size for path in weights) <= 48e6
+
+
+def test_the_weights_are_small_enough_for_a_wheel(name):
+    folder = store.find(name)
+    assert sum(p.stat().st_size for p in folder.iterdir()) < 8e6
