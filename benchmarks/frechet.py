@@ -104,7 +104,6 @@ def mixture_samples(model, x, count: int, seed: int) -> np.ndarray:
     codes, _ = mixture.sample(count)
     return compiled.batched(
         model,
-        "decode",
         lambda z: model.decode(z).mean(),
         codes.astype(np.float32),
     )

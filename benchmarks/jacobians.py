@@ -49,7 +49,7 @@ LONGEST_REPLICATION = 32
 class Replicated(keras_ae.ContractiveAutoencoder):
     """Takes the form of last resort."""
 
-    def contraction(self, x):
+    def contraction(self, x, moment=None):
         return jacobians.frobenius_exact(
             lambda x: self.encode(x).mean(), x, self.encoder.event_shape[0]
         )

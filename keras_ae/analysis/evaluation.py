@@ -14,6 +14,7 @@ from keras_ae.analysis.latent import tangent_space as tangent_space
 from keras_ae.analysis.latent import traverse as traverse
 from keras_ae.core import validation
 from keras_ae.math import bounds
+from keras_ae.math import divergences
 from keras_ae.model import compiled
 from keras_ae.model import speed
 
@@ -59,16 +60,13 @@ def log_likelihood(
     model.check_rows(x)
     x = model.check_inputs(x)
     size = len(keras.tree.flatten(x)[0])
-    key = f"log_likelihood_{samples}"
-    if key not in model.compiled_functions:
-        model.compiled_functions[key] = tf.function(
-            lambda rows, numbers, seed: _log_likelihood(
-                model, rows, numbers, samples, seed
-            ),
-            jit_compile=speed.jit_compile(model).value,
-            autograph=False,
-        )
-    function = model.compiled_functions[key]
+    function = compiled.graph(
+        model,
+        lambda rows, numbers, seed: _log_likelihood(
+            model, rows, numbers, samples, seed
+        ),
+        jit_compile=speed.jit_compile(model).value,
+    )
     bar = keras.utils.Progbar(size, verbose=verbose)
     rows = min(ROWS, size)
 
@@ -92,23 +90,28 @@ def _log_likelihood(
     model: Any, x: Any, numbers: tf.Tensor, samples: int, seed: tf.Tensor
 ) -> tf.Tensor:
     """One row after the other; a block of draws is one matrix product."""
-    prior = model.prior.distribution(model.encode)
+    prior, moment = model.p_z(), model.moment()
     block = min(BLOCK, samples)
     blocks = -(-samples // block)
 
     def one(row: tuple) -> tf.Tensor:
         x, number = row
         x = keras.tree.map_structure(lambda t: t[None], x)
-        posterior = model.encode(x)
-        target = model.default_target(x)
+        batch = model.batch(x)
+        posterior = model.posterior(batch, moment)
 
         def add(b: tf.Tensor, total: tf.Tensor) -> tuple:
             key = tf.random.experimental.stateless_fold_in(
                 tf.stack([seed, number]), b
             )
             z = posterior.sample(block, seed=key)  # [block, 1, d]
+            likelihood = model.likelihood(z, batch, moment)
             log_weights = bounds.importance_weights(
-                target, z, posterior, model.decode_given(z, x), prior
+                batch.target,
+                z,
+                posterior,
+                model.observed(likelihood, batch),
+                prior,
             )[:, 0]
             taken = tf.range(block) < samples - b * block
             log_weights = tf.where(taken, log_weights, -np.inf)
@@ -152,15 +155,15 @@ def elbo(model: Any, x: Any, samples: int = 1, seed: int = 0) -> np.ndarray:
 
     def function(rows: tuple) -> tf.Tensor:
         x, keys = rows
-        posterior = model.encode(x)
+        batch, moment = model.batch(x), model.moment()
+        posterior = model.posterior(batch, moment)
         z = posterior.sample(samples, seed=keys[0])
-        log_px = model.decode_given(z, x).log_prob(model.default_target(x))
-        kl = model.kl(posterior, z)
+        likelihood = model.likelihood(z, batch, moment)
+        log_px = model.observed(likelihood, batch).log_prob(batch.target)
+        kl = divergences.kl_divergence(posterior, model.p_z(), z)
         return tf.reduce_mean(bounds.elbo(log_px, kl), axis=0)
 
-    return compiled.batched(
-        model, f"elbo_{samples}", function, (x, keys.astype(np.int32))
-    )
+    return compiled.batched(model, function, (x, keys.astype(np.int32)))
 
 
 def active_units(model: Any, x: Any, threshold: float = 0.01) -> int:
@@ -191,7 +194,7 @@ def active_units(model: Any, x: Any, threshold: float = 0.01) -> int:
 
 
 def _check_prior(model: Any) -> None:
-    if not hasattr(model, "prior"):
+    if model.prior is None:
         raise TypeError(
             f"{type(model).__name__} has no prior, so p(x) is not defined. "
             "Expected a variant with a prior, such as VAE."

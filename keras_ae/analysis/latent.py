@@ -67,7 +67,7 @@ def tangent_space(model: Any, x: Any, rank: int | None = None) -> TangentSpace:
         source = keras.tree.flatten(x)[0]
         with tf.GradientTape() as tape:
             tape.watch(source)
-            code = tf.reshape(model.encode(x).mean(), [-1, outputs])
+            code = tf.reshape(model.code(model.encode(x)), [-1, outputs])
         jacobian = tape.batch_jacobian(code, source)
         values, _, right = tf.linalg.svd(
             tf.reshape(jacobian, [-1, outputs, inputs])
@@ -77,7 +77,7 @@ def tangent_space(model: Any, x: Any, rank: int | None = None) -> TangentSpace:
             values[:, :rank], tf.reshape(right, [-1, rank, *event_shape])
         )
 
-    return compiled.batched(model, f"tangent_space_{rank}", function, x)
+    return compiled.batched(model, function, x)
 
 
 def interpolate(model: Any, a: Any, b: Any, steps: int = 8) -> np.ndarray:
@@ -161,8 +161,9 @@ def _decode(model: Any, codes: np.ndarray, x: Any) -> np.ndarray:
     )
     decoded = compiled.batched(
         model,
-        "decode_given",
-        lambda pair: model.decode_given(*pair).mean(),
+        lambda pair: model.likelihood(
+            pair[0], model.batch(pair[1]), model.moment()
+        ).mean(),
         (codes.reshape(-1, *model.encoder.event_shape), rows),
     )
     return decoded.reshape(*lead, *decoded.shape[1:])

@@ -83,9 +83,9 @@ def _terms(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
     rows = len(examples(x))
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def terms(batch: Any) -> dict[str, tf.Tensor]:
-        batch, target, _ = model.unpack((batch, None, None))
-        return model.evaluated_terms(batch, target)
+    def terms(x: Any) -> dict[str, tf.Tensor]:
+        batch, moment = model.batch(x), model.moment()
+        return model.loss_terms(model.forward(batch, moment), moment)
 
     parts, sizes = [], []
     with model.evaluation_seeds():
@@ -95,7 +95,7 @@ def _terms(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
             )
             parts.append(keras.tree.map_structure(_by_row, terms(batch)))
             sizes.append(len(examples(batch)))
-    weights = model.loss_weights(model.step)
+    weights = model.loss_weights(model.moment(), {})
     for part in parts:
         part["loss"] = sum(
             float(weights.get(name, 1.0)) * part[name] for name in part
@@ -122,7 +122,7 @@ def _terms(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
 def _by_row(term: tf.Tensor) -> np.ndarray:
     """A term `[(S,) B]` as `[B]`, one of a whole batch as `[1]`."""
     value = np.atleast_1d(np.asarray(term, np.float64))
-    return value.mean(axis=0) if value.ndim == 2 else value
+    return value.mean(axis=tuple(range(value.ndim - 1)))
 
 
 def _nll(

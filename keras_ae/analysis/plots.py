@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import matplotlib as mpl
 import matplotlib.image
 import numpy as np
@@ -22,6 +23,7 @@ from sklearn.decomposition import PCA
 
 from keras_ae.analysis import latent
 from keras_ae.core import validation
+from keras_ae.model import generate
 from keras_ae.parts import priors
 
 tfd = tfp.distributions
@@ -122,7 +124,7 @@ def manifold(
     """
     _check_images(model)
     n = validation.check_count("n", n)
-    if not hasattr(model, "prior") or model.encoder.event_shape != (2,):
+    if model.prior is None or model.encoder.event_shape != (2,):
         raise ValueError(
             f"{type(model).__name__} {model.name!r} has no plane to show. "
             "Expected a variant with a prior and codes of 2 numbers. "
@@ -130,8 +132,8 @@ def manifold(
         )
     lines = _quantiles(model, (np.arange(n) + 0.5) / n)  # [n, 2]
     codes = np.stack(np.meshgrid(*lines.T), axis=-1).reshape(-1, 2)
-    if hasattr(model, "condition"):
-        codes = codes, model.condition.check("condition", condition, n * n)
+    if model.given is not None:
+        codes = codes, model.given.check("condition", condition, n * n)
     images = model.decode(codes).mean().numpy()
     images = images.reshape(n, n, *images.shape[1:])
     ax = _axes(ax, 6, 6)
@@ -157,7 +159,7 @@ def reconstructions(model: Any, x: Any, ax: Axes | None = None) -> Figure:
         ax: Axes to draw on.
     """
     _check_images(model)
-    target = np.asarray(model.default_target(model.check_inputs(x)))
+    target = keras.tree.flatten(model.check_inputs(x))[0]
     images = np.stack([target, model.reconstruct(x)])
     ax = _axes(ax, 0.7 * len(target) + 1, 1.8)
     rows, _ = _mosaic(ax, images)
@@ -205,17 +207,14 @@ def overview(model: Any, x: Any, ax: Axes | None = None) -> Figure:
         ax: Axes to draw on.
     """
     _check_images(model)
-    inputs = model.check_inputs(x)
-    target = np.asarray(model.default_target(inputs))
+    target, *given = keras.tree.flatten(model.check_inputs(x))
     names = ["original", "reconstruction"]
     images = [target, model.reconstruct(x)]
-    if hasattr(model, "sample"):
+    if model.prior is not None:
         names += ["sample", "sample"]
-        conditions = inputs[1:] if isinstance(inputs, tuple) else ()
         count = len(target)
-        drawn = model.sample(
-            2 * count, *(np.concatenate([c, c]) for c in conditions), seed=0
-        )
+        given = np.concatenate(given * 2) if given else None
+        drawn = generate.sample(model, 2 * count, 0, given)
         images += [drawn[:count], drawn[count:]]
     ax = _axes(ax, 0.7 * len(target) + 1, 0.7 * len(images) + 0.3)
     rows, _ = _mosaic(ax, np.stack(images))
@@ -357,7 +356,7 @@ def score_field(
         )
     line = np.linspace(*limits, n)
     x = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    score = np.asarray(model.score(x.astype(np.float32)))
+    score = np.asarray(model.log_density_gradient(x.astype(np.float32)))
     ax = _axes(ax, 5, 5)
     ax.quiver(*x.T, *score.T, angles="xy", color=COLORS[0], width=0.003)
     ax.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")

@@ -197,7 +197,7 @@ def run_reconstruct(arguments: argparse.Namespace) -> None:
 def run_sample(arguments: argparse.Namespace) -> None:
     """Draw new images."""
     model = store.load(arguments.preset)
-    if not hasattr(model, "sample"):
+    if model.prior is None:
         raise ValueError(
             f"{type(model).__name__} has no prior to draw from. Expected a "
             f"generative variant. Received: {arguments.preset!r}"

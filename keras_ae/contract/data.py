@@ -12,6 +12,7 @@ from keras_ae.contract.tools import close
 from keras_ae.contract.tools import close_logs
 from keras_ae.contract.tools import compiled
 from keras_ae.contract.tools import evaluate
+from keras_ae.contract.tools import examples
 from keras_ae.contract.tools import make
 from keras_ae.contract.tools import refused
 from keras_ae.contract.tools import require
@@ -29,7 +30,7 @@ def check_predict(cls: type[BaseAutoencoder]) -> None:
     model, x = trained(cls)
     first = model.predict(x, verbose=0)
     require(
-        first.shape == np.shape(model.default_target(x)),
+        first.shape == np.shape(examples(x)),
         f"predictions have shape {first.shape}",
     )
     close(model.predict(x, verbose=0), first, "same", "predicted twice")
@@ -79,7 +80,7 @@ def check_streams(cls: type[BaseAutoencoder]) -> None:
     logs = {k: v for k, v in logs.items() if not k.startswith("val_")}
     expected = arrays.history.history
     close_logs(logs, expected, "training", "a stream against arrays")
-    target = arrays.default_target(x)
+    target = examples(x)
     stream = tf.data.Dataset.from_tensor_slices((x, target)).batch(10)
     model = compiled(cls, run_eagerly=True)
     model.fit(stream, verbose=0)
@@ -132,7 +133,7 @@ def check_metrics(cls: type[BaseAutoencoder]) -> None:
     extra = sorted(set(logs) - set(cls.terms) - {"loss"})
     require(len(extra) == 1, f"logged {sorted(logs)}")
     require(extra[0] in model.history.history, "the metric is not logged")
-    expected = np.mean((model.predict(x) - model.default_target(x)) ** 2)
+    expected = np.mean((model.predict(x) - examples(x)) ** 2)
     close(logs[extra[0]], expected, "rounding", "mean squared error")
 
 

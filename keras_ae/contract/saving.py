@@ -10,6 +10,7 @@ from keras_ae.contract.tools import close
 from keras_ae.contract.tools import close_logs
 from keras_ae.contract.tools import compiled
 from keras_ae.contract.tools import evaluate
+from keras_ae.contract.tools import examples
 from keras_ae.contract.tools import folder
 from keras_ae.contract.tools import make
 from keras_ae.contract.tools import require
@@ -100,7 +101,7 @@ def check_functional(cls: type[BaseAutoencoder]) -> None:
     with warnings.catch_warnings():
         # Players beside the autoencoder get no gradient from outside.
         warnings.simplefilter("ignore", UserWarning)
-        outer.fit(x, model.default_target(x), verbose=0)
+        outer.fit(x, examples(x), verbose=0)
     require(
         any(
             (a != b).any()

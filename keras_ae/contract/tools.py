@@ -156,14 +156,22 @@ def evaluate(
     )
 
 
+def examples(x: Any) -> np.ndarray:
+    """The examples alone, without what is given beside them."""
+    return keras.tree.flatten(x)[0]
+
+
 def objectives(
-    model: BaseAutoencoder, x: Any, target: Any, training: bool
+    model: BaseAutoencoder, x: Any, training: bool
 ) -> dict[str, tf.Tensor]:
-    """The terms of all players, the first one's where two share a name."""
-    terms: dict[str, tf.Tensor] = {}
-    for player in model.players():
-        terms = player.objective(x, target, training) | terms
-    return terms
+    """The terms of one pass over examples."""
+    batch, moment = model.batch(x), model.moment(training)
+    return model.loss_terms(model.forward(batch, moment), moment)
+
+
+def likelihood(model: BaseAutoencoder, z: Any, x: Any) -> tfd.Distribution:
+    """p(x|z), with what is given beside the examples."""
+    return model.likelihood(z, model.batch(x), model.moment())
 
 
 def snapshot(model: BaseAutoencoder) -> dict[str, np.ndarray]:

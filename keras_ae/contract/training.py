@@ -24,6 +24,7 @@ from keras_ae.contract.tools import tree
 from keras_ae.contract.tools import unmoved
 from keras_ae.model import speed
 from keras_ae.model.base import BaseAutoencoder
+from keras_ae.model.step import weighted_sum
 
 
 def check_eager(cls: type[BaseAutoencoder]) -> None:
@@ -84,12 +85,14 @@ def check_traces(cls: type[BaseAutoencoder]) -> None:
 def check_gradients(cls: type[BaseAutoencoder]) -> None:
     """Every trainable variable gets a finite gradient and moves."""
     model = compiled(cls)
-    x, target, _ = model.unpack((rows(cls),))
+    batch, moment = model.batch(rows(cls)), model.moment(training=True)
     owned = set()
     for player in model.players():
         with tf.GradientTape() as tape:
-            terms = model.reduce(player.objective(x, target, True), None)
-            total = model.weighted_sum(terms, model.optimizer.iterations)
+            forward = model.forward(batch, moment)
+            terms = model.reduce(model.loss_terms(forward, moment), forward)
+            weights = model.factors(moment, terms)
+            total = weighted_sum(terms, weights, player.terms)
         gradients = tape.gradient(total, player.variables)
         for variable, gradient in zip(player.variables, gradients, strict=True):
             owned.add(variable.path)
@@ -168,8 +171,7 @@ def check_sample_weight(cls: type[BaseAutoencoder]) -> None:
         runs.append((model, {k: np.array(v) for k, v in logs.items()}))
     model, _ = trained(cls)
     with model.evaluation_seeds():
-        inputs, target, _ = model.unpack((x,))
-        terms = objectives(model, inputs, target, False)
+        terms = objectives(model, x, False)
     whole = {n for n, value in terms.items() if value.shape.rank == 0}
     kept = set(terms) - whole
     close_logs(

@@ -17,6 +17,9 @@ class AutoConfig:
     `trainable` and `dtype`.
     """
 
+    #: Arguments of a base that the class sets itself.
+    fixed: tuple[str, ...] = ()
+
     @classmethod
     def parameters(cls) -> dict[str, inspect.Parameter]:
         """Constructor arguments of the class and of its bases in the package.
@@ -39,7 +42,7 @@ class AutoConfig:
                     found.setdefault(name, parameter)
             if inspect.Parameter.VAR_KEYWORD not in kinds:
                 break
-        return found
+        return {n: p for n, p in found.items() if n not in cls.fixed}
 
     def get_config(self) -> dict[str, Any]:
         """Serializable arguments that rebuild an equal object."""

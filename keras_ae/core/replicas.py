@@ -21,6 +21,14 @@ def total(value: tf.Tensor) -> tf.Tensor:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
+def mean(value: tf.Tensor) -> tf.Tensor:
+    """Mean over the first axis, of the rows of all replicas."""
+    if count() == 1:
+        return tf.reduce_mean(value, axis=0)
+    size = tf.cast(tf.shape(value)[0], value.dtype)
+    return total(tf.reduce_sum(value, axis=0)) / total(size)
+
+
 def place(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Where this replica's rows lie in the global batch, and its size.
 

@@ -85,8 +85,16 @@ def check_hidden(name: str, value: Any) -> tuple[int, ...]:
     return () if value in ((), []) else check_shape(name, value)
 
 
-def check_data(name: str, value: np.ndarray, event_shape: tuple) -> None:
+def check_data(
+    name: str, value: np.ndarray, event_shape: tuple, holes: bool = False
+) -> None:
     """Rows of finite numbers with the event shape that a model was built for.
+
+    Args:
+        name: Of the argument, for messages.
+        value: `[N, ...]`.
+        event_shape: Shape of one row.
+        holes: Whether a value may be NaN, for "not observed".
 
     Raises:
         ValueError: On no rows, another shape, NaN or infinite values.
@@ -106,8 +114,11 @@ def check_data(name: str, value: np.ndarray, event_shape: tuple) -> None:
         )
     low, high = float(value.min()), float(value.max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        rows = np.isfinite(value.reshape(len(value), -1)).all(axis=1)
+        good = np.isfinite(value) | (np.isnan(value) if holes else False)
+        rows = good.reshape(len(value), -1).all(axis=1)
         bad = np.flatnonzero(~rows)
+        if not bad.size:
+            return
         raise ValueError(
             f"`{name}` holds NaN or infinite values. Expected finite numbers. "
             f"Received: {len(bad)} such rows, the first at {bad[:5].tolist()}. "

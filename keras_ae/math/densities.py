@@ -3,6 +3,40 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+tfd = tfp.distributions
+
+
+def masked(distribution: tfd.Independent, mask: tf.Tensor) -> tfd.Independent:
+    """The distribution of the observed values of an event.
+
+    What was not observed adds nothing to the density and has no gradient. A
+    value that is made of several numbers, such as a one-hot vector, is
+    observed if all of them are.
+
+    Args:
+        distribution: Batch shape `[(S...,) B]`, independent over the event.
+        mask: Which values were observed, bool, `[B, event]`.
+
+    Example:
+        >>> laplace = tfd.Independent(tfd.Laplace(tf.zeros([1, 2]), 0.5), 1)
+        >>> seen = masked(laplace, tf.constant([[True, False]]))
+        >>> float(seen.log_prob([[0.0, 9.0]])[0])
+        0.0
+    """
+    if not isinstance(distribution, tfd.Independent):
+        raise TypeError(
+            "Holes need a likelihood that is independent over the values of "
+            "an example. Expected a `tfd.Independent`. Received: "
+            f"{type(distribution).__name__}"
+        )
+    values = distribution.distribution
+    own = len(values.event_shape)
+    rank = len(distribution.event_shape)
+    seen = tf.reduce_all(
+        mask, axis=list(range(len(mask.shape) - own, len(mask.shape)))
+    )
+    return tfd.Independent(tfd.Masked(values, seen), rank - own)
+
 
 class Bernoulli(tfp.distributions.Bernoulli):
     """`tfd.Bernoulli` whose density takes one logarithm a value, not two.

@@ -1,4 +1,4 @@
-"""Random numbers from a named generator.
+"""Random numbers from a named generator, for whole batches and for rows.
 
 Left to choose one ("auto_select"), XLA on a CPU takes a generator that needs
 about 450 ns for a number; Philox needs 5. Drawing the codes was then most of a
@@ -6,35 +6,191 @@ training step. Eager mode and graphs give the same numbers for a seed; XLA
 counts in another order and gives others, also the same each time.
 """
 
+from collections.abc import Callable
 from typing import Any
+from typing import NamedTuple
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae.core import replicas
+
+tfd = tfp.distributions
+
 ALGORITHM = "philox"
 
+#: Any seed that TensorFlow Probability takes: None, an integer, a pair.
+Seed = Any
 
-def uniform(shape: Any, seed: Any) -> tf.Tensor:
+
+class RowSeed(NamedTuple):
+    """A seed for draws of which each row has a known share.
+
+    Attributes:
+        key: int32 `[2]`.
+        axis: Where the rows stand, counted from the end, below 0.
+        offset: Number of the first row among those of all replicas, or None
+            to draw once for all rows.
+        total: Rows of all replicas, or None.
+    """
+
+    key: tf.Tensor
+    axis: int
+    offset: tf.Tensor | None = None
+    total: tf.Tensor | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether every row gets the same numbers."""
+        return self.offset is None
+
+
+class Rowwise:
+    """Mark of a distribution that takes a `RowSeed`."""
+
+
+def uniform(shape: Any, seed: Seed | RowSeed) -> tf.Tensor:
     """Uniform numbers in [0, 1), float32.
 
     Args:
         shape: Shape of the result.
-        seed: int32 `[2]`.
+        seed: Of TensorFlow Probability, or of rows.
     """
-    return tf.random.stateless_uniform(shape, seed, alg=ALGORITHM)
+    return _by_rows(tf.random.stateless_uniform, shape, seed)
 
 
-def normal(shape: Any, seed: Any) -> tf.Tensor:
+def normal(shape: Any, seed: Seed | RowSeed) -> tf.Tensor:
     """Standard normal numbers, float32.
 
     Args:
         shape: Shape of the result.
-        seed: int32 `[2]`.
+        seed: Of TensorFlow Probability, or of rows.
     """
-    return tf.random.stateless_normal(shape, seed, alg=ALGORITHM)
+    return _by_rows(tf.random.stateless_normal, shape, seed)
 
 
-class Normal(tfp.distributions.Normal):
+def gamma(n: tf.Tensor, alpha: tf.Tensor, seed: Seed | RowSeed) -> tf.Tensor:
+    """Draws of gamma distributions of rate 1, reparameterized, float32.
+
+    Not TFP's, whose draws differ between eager and graph; XLA has no kernel.
+
+    Args:
+        n: How many of each.
+        alpha: Shapes of the distributions, `[B, ...]`.
+        seed: Of TensorFlow Probability, or of rows; its axis counts one axis
+            more behind the rows than `alpha` has.
+
+    Returns:
+        `[n, B, ...]`.
+    """
+    if not isinstance(seed, RowSeed):
+        shape = tf.concat([[n], tf.shape(alpha)], 0)
+        return tf.random.stateless_gamma(
+            shape, tfp.random.sanitize_seed(seed), alpha
+        )
+    if seed.shared:
+        rows = tf.map_fn(
+            lambda a: tf.random.stateless_gamma(
+                tf.concat([[n], tf.shape(a)], 0), seed.key, a
+            ),
+            alpha,
+        )  # [B, n, ...]
+        return tf.transpose(rows, [1, 0, *range(2, len(rows.shape))])
+    # A draw depends on its own number and shape alone: other replicas' rows
+    # can have any.
+    before, size = seed.offset, tf.shape(alpha)[0]
+    after = seed.total - before - size
+    paddings = [[before, after], *[[0, 0]] * (len(alpha.shape) - 1)]
+    padded = tf.pad(alpha, paddings, constant_values=1.0)
+    shape = tf.concat([[n], tf.shape(padded)], 0)
+    drawn = tf.random.stateless_gamma(shape, seed.key, padded)
+    return drawn[:, before : before + size]
+
+
+def split(seed: Seed | RowSeed, count: int) -> list:
+    """Seeds of the same kind, `count` of them."""
+    if not isinstance(seed, RowSeed):
+        return tf.unstack(tfp.random.split_seed(seed, count))
+    keys = tf.unstack(tfp.random.split_seed(seed.key, count))
+    return [seed._replace(key=key) for key in keys]
+
+
+def _by_rows(draw: Callable, shape: Any, seed: Seed | RowSeed) -> tf.Tensor:
+    if not isinstance(seed, RowSeed):
+        key = tfp.random.sanitize_seed(seed)
+        return draw(shape, key, alg=ALGORITHM)
+    shape = tf.convert_to_tensor(shape)
+    place = shape.shape[0] + seed.axis
+    here = tf.one_hot(place, shape.shape[0], dtype=tf.int32)
+    count = 1 if seed.shared else seed.total
+    numbers = draw(shape + here * (count - shape), seed.key, alg=ALGORITHM)
+    if seed.shared:
+        return tf.broadcast_to(numbers, shape)
+    return tf.slice(numbers, here * seed.offset, shape)
+
+
+def sample(
+    distribution: tfd.Distribution,
+    shape: Any = (),
+    seed: Seed | RowSeed = None,
+) -> tf.Tensor:
+    """Draws of a distribution, also from the seed of rows.
+
+    A distribution that is not `Rowwise` is drawn row by row where all rows
+    get the same numbers, and from other keys on every replica.
+
+    Args:
+        distribution: Batch shape `[B]`.
+        shape: Sample axes in front.
+        seed: Of TensorFlow Probability, or of rows.
+
+    Returns:
+        `[*shape, B, event]`.
+    """
+    if not isinstance(seed, RowSeed) or takes_rows(distribution):
+        return distribution.sample(shape, seed=seed)
+    if not seed.shared:
+        key = tf.random.experimental.stateless_fold_in(seed.key, seed.offset)
+        return distribution.sample(shape, seed=key)
+    rows = tf.map_fn(
+        lambda i: distribution[i].sample(shape, seed=seed.key),
+        tf.range(distribution.batch_shape_tensor()[0]),
+        fn_output_signature=distribution.dtype,
+    )  # [B, *shape, event]
+    axes = len(tf.TensorShape(shape))
+    order = [*range(1, axes + 1), 0, *range(axes + 1, len(rows.shape))]
+    return tf.transpose(rows, order)
+
+
+def takes_rows(distribution: tfd.Distribution) -> bool:
+    """Whether a distribution takes a `RowSeed`."""
+    while isinstance(distribution, tfd.Independent):
+        distribution = distribution.distribution
+    return isinstance(distribution, (Rowwise, tfd.Deterministic))
+
+
+def row_seed(
+    key: tf.Tensor, rank: int, rows: tf.Tensor | None, shared: bool = False
+) -> tf.Tensor | RowSeed:
+    """The seed of draws whose rows stand before the last `rank` axes.
+
+    Args:
+        key: int32 `[2]`.
+        rank: Axes behind that of the rows.
+        rows: Rows of this replica, int32 `[]`.
+        shared: Whether every row gets the same numbers.
+
+    Returns:
+        The key itself where there is one replica and rows differ.
+    """
+    if shared:
+        return RowSeed(key, -1 - rank)
+    if replicas.count() == 1 or rows is None:
+        return key
+    return RowSeed(key, -1 - rank, *replicas.place(rows))
+
+
+class Normal(Rowwise, tfd.Normal):
     """`tfd.Normal` with draws by `normal`, reparameterized."""
 
     def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:

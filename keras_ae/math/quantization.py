@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from keras_ae.core import replicas
+
 
 def nearest_code(z: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
     """Number of the row of `table` that is nearest to each vector.
@@ -51,7 +53,7 @@ def ema_update(
     """Codes moved towards the running mean of the vectors assigned to them.
 
     Counts are relative to a batch that uses all codes equally, so that
-    batches of different sizes weigh the same.
+    batches of different sizes weigh the same. Rows are those of all replicas.
 
     Formula:
         n_k = K / N * count(i: k_i = k)
@@ -75,9 +77,9 @@ def ema_update(
     size = table.shape[0]
     # A product with one-hot rows adds in a fixed order, on GPUs too.
     one_hot = tf.one_hot(indices, size)  # [N, K]
-    scale = size / tf.cast(tf.shape(z)[0], tf.float32)
-    counts = scale * tf.reduce_sum(one_hot, axis=0)
-    sums = scale * tf.matmul(one_hot, z, transpose_a=True)
+    scale = size / replicas.total(tf.cast(tf.shape(z)[0], tf.float32))
+    counts = scale * replicas.total(tf.reduce_sum(one_hot, axis=0))
+    sums = scale * replicas.total(tf.matmul(one_hot, z, transpose_a=True))
     kept = decay * usage
     usage = kept + (1 - decay) * counts
     total = kept[:, None] * table + (1 - decay) * sums
@@ -103,5 +105,5 @@ def perplexity(indices: tf.Tensor, size: int) -> tf.Tensor:
         4.0
     """
     one_hot = tf.one_hot(tf.reshape(indices, [-1]), size)
-    shares = tf.reduce_mean(one_hot, axis=0)
+    shares = replicas.mean(one_hot)
     return tf.exp(-tf.reduce_sum(tf.math.xlogy(shares, shares)))

@@ -8,7 +8,7 @@ from keras_ae.math import draws
 tfd = tfp.distributions
 
 
-class PowerSpherical(tfd.PowerSpherical):
+class PowerSpherical(draws.Rowwise, tfd.PowerSpherical):
     """`tfd.PowerSpherical` with finite gradients, deviations and a mode.
 
     A draw is `t * mu + sqrt(1 - t**2) * v` with a tangent `v`. TFP's own
@@ -36,14 +36,11 @@ class PowerSpherical(tfd.PowerSpherical):
     """
 
     def _sample_n(self, n: tf.Tensor, seed: tf.Tensor = None) -> tf.Tensor:
-        seeds = tfp.random.split_seed(seed, 2)
+        seeds = draws.split(seed, 2)
         mu = self.mean_direction
         half = (mu.shape[-1] - 1) / 2
         kappa = tf.broadcast_to(self.concentration, self.batch_shape_tensor())
-        # Not TFP's gamma, whose draws differ between eager and graph.
-        gamma = tf.random.stateless_gamma(
-            tf.concat([[n], tf.shape(kappa)], 0), seeds[0], half + kappa
-        )
+        gamma = draws.gamma(n, half + kappa, seeds[0])
         # Length and direction of a normal vector are independent, and half
         # the squared length is Gamma((d - 1) / 2): the beta's other half.
         normal = draws.normal(

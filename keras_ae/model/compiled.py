@@ -1,5 +1,6 @@
 """Compiled, batched inference: arrays in, NumPy out, bounded memory."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,12 +8,87 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ae.core.config import AutoConfig
+
 BATCH_SIZE = 256
+KEPT = 64  # compiled functions of one model; the oldest goes first
+
+
+def graph(model: keras.Model, function: Callable, **options: Any) -> Callable:
+    """`function` as a `tf.function`, kept with the model.
+
+    It is found again by the function's code and by what it depends on: the
+    values in its closure, and the attributes of the model and of its parts.
+    A change of one of them is seen by the next call.
+
+    Args:
+        model: Owner of the compiled function.
+        function: Tensors to tensors.
+        **options: For `tf.function`.
+    """
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    key = (
+        function.__code__,
+        tuple(map(fingerprint, cells)),
+        fingerprint(model),
+        tuple(sorted(options.items())),
+    )
+    kept = model.compiled_functions
+    if key not in kept:
+        if len(kept) >= KEPT:
+            del kept[next(iter(kept))]
+        # TensorFlow counts traces by code; a partial has none, so that many
+        # models of one class are not taken for one function traced anew.
+        kept[key] = tf.function(
+            functools.partial(function), autograph=False, **options
+        )
+    return kept[key]
+
+
+def fingerprint(value: Any) -> Any:
+    """What a trace of `value` depends on, hashable.
+
+    Numbers and words as they are; of the package's objects the arguments of
+    their constructors; of anything else its identity.
+    """
+    if isinstance(value, AutoConfig):
+        attributes = (getattr(value, name) for name in arguments(type(value)))
+        return Same(value), *map(fingerprint, attributes)
+    if isinstance(value, (tuple, list)):
+        return tuple(map(fingerprint, value))
+    if isinstance(value, dict):
+        return tuple((k, fingerprint(v)) for k, v in value.items())
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return type(value), value
+    return Same(value)
+
+
+class Same:
+    """Equal to wrappers of the same object alone; keeps it alive, so that no
+    other object can get its identity.
+
+    Args:
+        value: Anything.
+    """
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Same) and other.value is self.value
+
+
+@functools.cache
+def arguments(cls: type[AutoConfig]) -> tuple[str, ...]:
+    """Names of the constructor's arguments."""
+    return tuple(cls.parameters())
 
 
 def batched(
     model: keras.Model,
-    name: str,
     function: Callable,
     rows: Any,
     batch_size: int | None = None,
@@ -20,11 +96,10 @@ def batched(
     """`function` over rows, a batch at a time, in one compiled graph.
 
     The last batch is padded instead of traced anew; fewer rows than a batch
-    are padded to a power of two. The graph is kept with the model by `name`.
+    are padded to a power of two.
 
     Args:
-        model: Owner of the compiled function.
-        name: Key of the function among the model's.
+        model: Owner of the compiled function, see `graph`.
         function: Rows `[B, ...]` to a structure of tensors `[B, ...]`.
         rows: Structure of arrays `[N, ...]`.
         batch_size: Rows in a call. Defaults to 256.
@@ -35,9 +110,7 @@ def batched(
     rows = keras.tree.map_structure(np.asarray, rows)
     size = len(keras.tree.flatten(rows)[0])
     batch = min(batch_size or BATCH_SIZE, 1 << max(size - 1, 0).bit_length())
-    compiled = model.compiled_functions.setdefault(
-        name, tf.function(function, reduce_retracing=True, autograph=False)
-    )
+    compiled = graph(model, function, reduce_retracing=True)
     results = []
     for start in range(0, size, batch):
         part = keras.tree.map_structure(
@@ -57,21 +130,3 @@ def pad(rows: np.ndarray, size: int) -> np.ndarray:
     if missing <= 0:
         return rows
     return np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
-
-
-def reconstruct(
-    model: keras.Model, x: Any, batch_size: int | None = None
-) -> np.ndarray:
-    """Means of p(x|z) at the mean code of each row."""
-    x = model.check_inputs(x)
-    return batched(model, "reconstruct", lambda x: model(x), x, batch_size)
-
-
-def embed(
-    model: keras.Model, x: Any, batch_size: int | None = None
-) -> np.ndarray:
-    """Mean of q(z|x) of each row."""
-    x = model.check_inputs(x)
-    return batched(
-        model, "embed", lambda x: model.encode(x).mean(), x, batch_size
-    )

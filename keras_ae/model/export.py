@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_ae.model.batch import joined
+
 
 def endpoints(model: Any) -> dict[str, tuple]:
     """The endpoints that every autoencoder has; all batch-shaped.
@@ -23,7 +25,7 @@ def endpoints(model: Any) -> dict[str, tuple]:
 
     def encode(*x: tf.Tensor) -> dict:
         posterior = model.encode(joined(x))
-        return {"mean": posterior.mean(), "stddev": posterior.stddev()}
+        return {"mean": model.code(posterior), "stddev": posterior.stddev()}
 
     def decode(*z: tf.Tensor) -> dict:
         return {"mean": model.decode(joined(z)).mean()}
@@ -59,8 +61,3 @@ def saved_model(model: Any, folder: str | Path) -> None:
     for name, (function, signature) in model.export_endpoints().items():
         archive.add_endpoint(name, function, input_signature=signature)
     archive.write_out(str(folder), verbose=False)
-
-
-def joined(tensors: tuple) -> Any:
-    """Inputs as the model takes them: one tensor alone, several in a tuple."""
-    return tensors[0] if len(tensors) == 1 else tensors

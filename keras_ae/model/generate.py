@@ -1,13 +1,18 @@
-"""New examples from the prior, each from a seed of its own."""
+"""New examples from the prior, and new values in the holes of old ones."""
 
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import validation
+from keras_ae.math import bounds
 from keras_ae.model import compiled
-from keras_ae.model import export
+from keras_ae.model.batch import joined
+
+IMPUTE_SAMPLES = 100  # draws of the posterior that a filling is made from
+IMPUTE_ROWS = 32  # examples in one compiled call
 
 
 def row_seeds(n: int, seed: int | None) -> np.ndarray:
@@ -16,9 +21,16 @@ def row_seeds(n: int, seed: int | None) -> np.ndarray:
     return words.view(np.int32)
 
 
+def seed_words(model: Any, seed: int | None) -> Any:
+    """The user's seed, checked, or words from the model's next one."""
+    if seed is None:
+        return [int(s) & 0xFFFFFFFF for s in model.next_seed().numpy()]
+    return validation.check_count("seed", seed, 0)
+
+
 def draw_codes(model: Any, seeds: tf.Tensor) -> tf.Tensor:
     """Draws of the prior `[n, d]`, the i-th from the i-th seed alone."""
-    prior = model.prior.distribution(model.encode)
+    prior = model.p_z()
     seeds = tf.cast(seeds, tf.int32)
     keys = tf.stack([seeds, tf.zeros_like(seeds)], axis=1)
     return tf.map_fn(
@@ -28,26 +40,26 @@ def draw_codes(model: Any, seeds: tf.Tensor) -> tf.Tensor:
     )
 
 
-def sample(model: Any, n: int, seed: int | None, *given: Any) -> np.ndarray:
+def sample(model: Any, n: int, seed: int | None, given: Any) -> np.ndarray:
     """Means of p(x|z) at `n` draws of the prior.
 
     Args:
         model: A variant with a prior.
         n: How many.
         seed: Integer, or None for the model's next seed.
-        *given: What the decoder takes beside codes, rows `[n, ...]`.
+        given: What the model is told, one for all or `[n, ...]`; None where
+            it is told nothing.
     """
     n = validation.check_count("n", n)
-    if seed is None:
-        seed = [int(s) & 0xFFFFFFFF for s in model.next_seed().numpy()]
-    else:
-        validation.check_count("seed", seed, 0)
-    return compiled.batched(
-        model,
-        "sample",
-        lambda rows: _means(model, *rows),
-        (row_seeds(n, seed), *given),
-    )
+    rows = (row_seeds(n, seed_words(model, seed)),)
+    if model.given is not None:
+        rows += (model.given.check("given", given, n),)
+    elif given is not None:
+        raise ValueError(
+            f"{model.name!r} is told nothing beside examples. Expected no "
+            f"`given`. Received: given={given!r}"
+        )
+    return compiled.batched(model, lambda rows: _means(model, *rows), rows)
 
 
 def endpoint(model: Any) -> tuple:
@@ -63,4 +75,57 @@ def endpoint(model: Any) -> tuple:
 
 def _means(model: Any, seeds: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
     z = draw_codes(model, seeds)
-    return model.decode(export.joined((z, *given))).mean()
+    return model.decode(joined((z, *given))).mean()
+
+
+def impute(
+    model: Any, x: Any, draws: int | None, seed: int | None
+) -> np.ndarray:
+    """Examples with their holes filled, see `Inference.impute`.
+
+    Returns:
+        `[N, ...]`, or `[draws, N, ...]`.
+    """
+    size = len(keras.tree.flatten(x)[0])
+    words = row_seeds(size, seed_words(model, seed))
+
+    def function(rows: tuple) -> tf.Tensor:
+        x, seeds = rows
+        filled = tf.map_fn(
+            lambda row: _filled(model, *row, draws),
+            (x, tf.stack([seeds, tf.zeros_like(seeds)], axis=1)),
+            fn_output_signature=tf.float32,
+        )
+        raw = tf.cast(keras.tree.flatten(x)[0], tf.float32)
+        raw = raw if draws is None else raw[:, None]
+        return tf.where(tf.math.is_finite(raw), raw, filled)
+
+    filled = compiled.batched(model, function, (x, words), IMPUTE_ROWS)
+    return filled if draws is None else np.moveaxis(filled, 1, 0)
+
+
+def _filled(model: Any, x: Any, key: tf.Tensor, draws: int | None) -> tf.Tensor:
+    """One example, its holes filled: `[...]` or `[draws, ...]`."""
+    batch = model.batch(keras.tree.map_structure(lambda t: t[None], x))
+    moment = model.moment()
+    posterior = model.posterior(batch, moment)
+    if model.prior is None:
+        z = model.code(posterior)[None]  # [1, 1, d]
+        log_weights = tf.zeros([1])
+    else:
+        z = posterior.sample(IMPUTE_SAMPLES, seed=key)
+        observed = model.observed(model.likelihood(z, batch, moment), batch)
+        log_weights = bounds.importance_weights(
+            batch.target, z, posterior, observed, model.p_z()
+        )[:, 0]
+    likelihood = model.likelihood(z, batch, moment)
+    if draws is None:
+        means = likelihood.mean()[:, 0]
+        return tf.tensordot(tf.nn.softmax(log_weights), means, 1)
+    keys = tf.random.experimental.stateless_split(key, 3)
+    chosen = tf.random.stateless_categorical(
+        log_weights[None], draws, tf.cast(keys[1], tf.int32)
+    )[0]
+    z = tf.gather(z, chosen)
+    values = model.likelihood(z, batch, moment)
+    return values.sample(seed=tf.cast(keys[2], tf.int32))[:, 0]

@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
-from keras_ae.model import compiled
 from keras_ae.model import speed
+from keras_ae.parts import schedules
 
 
 class Feed:
@@ -96,6 +96,7 @@ class FastTraining:
         optimizer: Any = "adam",
         loss: Any = None,
         *,
+        loss_weights: dict[str, Any] | None = None,
         steps_per_execution: int | str = "auto",
         jit_compile: bool | str = "auto",
         run_eagerly: bool = False,
@@ -106,6 +107,9 @@ class FastTraining:
         Args:
             optimizer: Keras optimizer or its name. Defaults to `"adam"`.
             loss: Not supported; the model computes its loss.
+            loss_weights: Name of a term to a factor, a number or a schedule
+                of optimizer steps, on top of the model's own weight:
+                `{"kl": schedules.Linear(0, 1, 2000)}` warms the KL up.
             steps_per_execution: Steps in one compiled call, or `"auto"`.
             jit_compile: Whether to use XLA, or `"auto"`.
             run_eagerly: Run step by step in Python, for debugging.
@@ -113,14 +117,15 @@ class FastTraining:
                 reconstruction with the target.
 
         Raises:
-            ValueError: If `loss` or `loss_weights` is given.
+            ValueError: If `loss` is given, or a factor is negative.
         """
-        if loss is not None or kwargs.get("loss_weights") is not None:
+        if loss is not None:
             raise ValueError(
                 f"{type(self).__name__} computes its own loss. Expected no "
-                "`loss` and no `loss_weights`. Received: "
-                f"loss={loss!r}. Remove the `loss` argument of `compile()`."
+                f"`loss`. Received: loss={loss!r}. Remove the `loss` argument "
+                "of `compile()`."
             )
+        self.term_weights = schedules.named(loss_weights or {}, "loss_weights")
         self._asked = {
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
@@ -151,8 +156,10 @@ class FastTraining:
         config = super().get_compile_config()
         if not config:
             return config
-        for key in ("loss", "loss_weights"):
-            config.pop(key)
+        del config["loss"]
+        config["loss_weights"] = keras.saving.serialize_keras_object(
+            self.term_weights
+        )
         return config | {
             name: keras.saving.serialize_keras_object(value)
             for name, value in self._asked.items()
@@ -408,7 +415,7 @@ class FastTraining:
             callbacks: Keras callbacks, for streams.
         """
         if validation.is_array(x) and steps is None and not callbacks:
-            return compiled.reconstruct(self, x, batch_size)
+            return self.reconstruct(x, batch_size)
         return super().predict(x, batch_size, verbose, steps, callbacks)
 
     @final
@@ -452,10 +459,14 @@ class FastTraining:
             ),
             bool(shuffle),
         )
-        x, target, _ = self.unpack(_pack(feed.first(1)))
+        batch = self.unpack(_pack(feed.first(1)))
         self.build_optimizers()
         if any(m.name == "compile_metrics" for m in self.metrics):
-            self.compute_metrics(x, target, self(x, training=False))
+            self.compute_metrics(
+                batch.x,
+                batch.target,
+                self.reconstruction(batch, self.moment()),
+            )
             self.reset_metrics()
         return feed
 

@@ -7,13 +7,14 @@ import keras
 import tensorflow as tf
 
 from keras_ae.core import registry
+from keras_ae.core import replicas
 from keras_ae.core import validation
-from keras_ae.core.config import AutoConfig
 from keras_ae.math import draws
 from keras_ae.math import quantization
+from keras_ae.parts.part import BasePart
 
 
-class BaseCodebook(AutoConfig, keras.Layer, abc.ABC):
+class BaseCodebook(BasePart, keras.Layer, abc.ABC):
     """A table of `size` vectors, and which of them are in use.
 
     Usage is a running count of assignments, 1 for a code that is used as
@@ -76,6 +77,12 @@ class BaseCodebook(AutoConfig, keras.Layer, abc.ABC):
         """The codes of numbers: `[...]` to `[..., d]`."""
         return tf.gather(tf.convert_to_tensor(self.table), indices)
 
+    def after_step(self, forward: Any, moment: Any) -> None:
+        """See `BasePart.after_step`; `forward.extras` has encoder outputs `z`
+        and their `indices`."""
+        extras = forward.extras
+        self.update(extras["z"], extras["indices"], moment.seed())
+
     def update(self, z: tf.Tensor, indices: tf.Tensor, seed: tf.Tensor) -> None:
         """Count, learn and restart, from the vectors of one training batch.
 
@@ -95,12 +102,13 @@ class BaseCodebook(AutoConfig, keras.Layer, abc.ABC):
             tf.reshape(indices, [-1]),
             self.decay,
         )
-        count = tf.cast(tf.shape(rows)[0], tf.float32)
-        drawn = tf.cast(draws.uniform([self.size], seed) * count, tf.int32)
+        offset, count = replicas.place(tf.shape(rows)[0])
+        shares = draws.uniform([self.size], seed)
+        drawn = tf.cast(shares * tf.cast(count, tf.float32), tf.int32)
         dead = usage < self.restart
         table = self.learned(table, averaged)
         self.table.assign(
-            tf.where(dead[:, None], tf.gather(rows, drawn), table)
+            tf.where(dead[:, None], _rows(rows, drawn - offset), table)
         )
         self.usage.assign(usage)
 
@@ -108,6 +116,16 @@ class BaseCodebook(AutoConfig, keras.Layer, abc.ABC):
     def learned(self, table: tf.Tensor, averaged: tf.Tensor) -> tf.Tensor:
         """The table after a batch, from the one before and from the running
         means of assigned vectors; both `[K, d]`."""
+
+
+def _rows(rows: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+    """Rows by number; one that is another replica's comes from there."""
+    if replicas.count() == 1:
+        return tf.gather(rows, numbers)
+    size = tf.shape(rows)[0]
+    here = (numbers >= 0) & (numbers < size)
+    taken = tf.gather(rows, tf.clip_by_value(numbers, 0, size - 1))
+    return replicas.total(tf.where(here[:, None], taken, 0.0))
 
 
 @keras.saving.register_keras_serializable(registry.PACKAGE)

@@ -7,30 +7,41 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core import registry
-from keras_ae.core.config import AutoConfig
+from keras_ae.core import replicas
 from keras_ae.math import divergences
 from keras_ae.parts import schedules
+from keras_ae.parts.part import BasePart
 
 tfd = tfp.distributions
 
 
-class BaseConstraint(AutoConfig, abc.ABC):
+class BaseConstraint(BasePart, abc.ABC):
     """A function of the KL that keeps it away from zero."""
 
-    @abc.abstractmethod
-    def __call__(
-        self,
-        posterior: tfd.Distribution,
-        prior: tfd.Distribution,
-        z: tf.Tensor,
-        step: tf.Tensor,
+    @property
+    def terms(self) -> dict[str, str]:
+        """See `BasePart.terms`."""
+        return {"constrained_kl": f"{self}, nats"}
+
+    def divergence(
+        self, posterior: tfd.Distribution, prior: tfd.Distribution, z: tf.Tensor
     ) -> tf.Tensor:
-        """What is minimized instead of KL(q(z|x) || p(z)), nats, `[]`.
+        """KL(q(z|x) || p(z)), `[(S,) B, k]`, in parts that add up along the
+        last axis; by default one part.
 
         Args:
             posterior: q(z|x), batch `[B]`.
             prior: p(z), batch `[]`.
             z: Draws of the posterior, `[(S,) B, ...]`.
+        """
+        return divergences.kl_divergence(posterior, prior, z)[..., None]
+
+    @abc.abstractmethod
+    def __call__(self, kl: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """What is minimized instead of the KL, nats, `[]`.
+
+        Args:
+            kl: As from `divergence`, `[(S,) B, k]`.
             step: Optimizer steps taken.
         """
 
@@ -49,9 +60,7 @@ class FreeBits(BaseConstraint):
         minimum: Nats a latent, a number or schedule. Defaults to 0.1.
 
     Example:
-        >>> q = tfd.Independent(tfd.Normal(tf.zeros([5, 3]), 1.0), 1)
-        >>> p = tfd.Independent(tfd.Normal(tf.zeros([3]), 1.0), 1)
-        >>> float(FreeBits(0.5)(q, p, q.mean(), 0))
+        >>> float(FreeBits(0.5)(tf.zeros([5, 3]), 0))
         1.5
 
     Reference: Kingma et al., 2016. Improving Variational Inference with
@@ -62,17 +71,17 @@ class FreeBits(BaseConstraint):
     def __init__(self, minimum: float | schedules.BaseSchedule = 0.1):
         self.minimum = schedules.get(minimum, "minimum")
 
-    def __call__(
-        self,
-        posterior: tfd.Distribution,
-        prior: tfd.Distribution,
-        z: tf.Tensor,
-        step: tf.Tensor,
+    def divergence(
+        self, posterior: tfd.Distribution, prior: tfd.Distribution, z: tf.Tensor
     ) -> tf.Tensor:
-        """See `BaseConstraint`."""
+        """See `BaseConstraint.divergence`; one part a latent."""
         del z  # needs the closed form
-        kl = divergences.kl_per_latent(posterior, prior)  # [B, d]
-        kl = tf.reduce_mean(kl, axis=0)
+        kl = divergences.kl_per_latent(posterior, prior)  # [B, ...]
+        return tf.reshape(kl, [-1, kl.shape[1:].num_elements()])
+
+    def __call__(self, kl: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """See `BaseConstraint`."""
+        kl = replicas.mean(kl)
         return tf.reduce_sum(tf.maximum(kl, self.minimum(step)))
 
 
@@ -89,10 +98,8 @@ class Capacity(BaseConstraint):
         target: Nats, a number or schedule.
 
     Example:
-        >>> q = tfd.Independent(tfd.Normal(tf.zeros([5, 3]), 1.0), 1)
-        >>> p = tfd.Independent(tfd.Normal(tf.zeros([3]), 1.0), 1)
         >>> target = schedules.Linear(0.0, 25.0, 100)
-        >>> float(Capacity(target)(q, p, q.mean(), 20))
+        >>> float(Capacity(target)(tf.zeros([5, 1]), 20))
         5.0
 
     Reference: Burgess et al., 2018. Understanding disentangling in beta-VAE,
@@ -102,16 +109,11 @@ class Capacity(BaseConstraint):
     def __init__(self, target: float | schedules.BaseSchedule):
         self.target = schedules.get(target, "target")
 
-    def __call__(
-        self,
-        posterior: tfd.Distribution,
-        prior: tfd.Distribution,
-        z: tf.Tensor,
-        step: tf.Tensor,
-    ) -> tf.Tensor:
+    def __call__(self, kl: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """See `BaseConstraint`."""
-        kl = divergences.kl_divergence(posterior, prior, z)
-        return tf.abs(tf.reduce_mean(kl) - self.target(step))
+        kl = tf.reduce_sum(kl, axis=-1)  # [(S,) B]
+        kl = tf.reduce_mean(kl, axis=list(range(len(kl.shape) - 1)))
+        return tf.abs(replicas.mean(kl) - self.target(step))
 
 
 _CONSTRAINTS = {"free_bits": FreeBits, "capacity": Capacity}

@@ -20,7 +20,8 @@ class BaseCorruption(AutoConfig, abc.ABC):
 
         Args:
             x: Values of any shape, float32.
-            seed: int32 `[2]`; the same seed gives the same damage.
+            seed: int32 `[2]`, or that of rows, see `draws.RowSeed`; the same
+                seed gives the same damage.
 
         Returns:
             x~, shape of `x`.

@@ -114,10 +114,10 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         entry is the tensor and whose others are conditions `[B, k]`."""
         joint = isinstance(inputs, (list, tuple))
         first, *others = inputs if joint else [inputs]
-        sizes = _sizes(first)
-        lead = sizes[: len(sizes) - self._input_rank + 1]  # [(S,) B]
+        axes = sizes(first)
+        lead = axes[: len(axes) - self._input_rank + 1]  # [(S...,) B]
         if len(lead) > 1:
-            first = tf.reshape(first, [-1, *sizes[len(lead) :]])
+            first = tf.reshape(first, [-1, *axes[len(lead) :]])
             others = [
                 tf.reshape(
                     tf.broadcast_to(o, [*lead, *o.shape[1:]]),
@@ -125,13 +125,22 @@ class DistributionNetwork(AutoConfig, keras.Layer):
                 )
                 for o in others
             ]
-        features = self.body(
-            [first, *others] if joint else first, training=training
-        )
+        features = self.features([first, *others] if joint else first, training)
+        return self.from_features(features, lead)
+
+    def features(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        """What the body makes of inputs, `[rows, ...]`."""
+        return self.body(inputs, training=training)
+
+    def from_features(
+        self, features: tf.Tensor, lead: Sequence
+    ) -> tfd.Distribution:
+        """The distribution, of batch shape `lead`, from the body's output for
+        as many rows."""
         numbers = tf.cast(self.projection(features), tf.float32)
-        shape = [*lead, *self.event_shape[:-1]]
+        places = self.event_shape[:-1]
         parts = [
-            tf.reshape(part, [*shape, width])
+            tf.reshape(part, [*lead, *places, width])
             for part, width in zip(
                 tf.split(numbers, self._widths, axis=-1),
                 self.head.sizes(self.event_shape[-1]),
@@ -180,7 +189,7 @@ def _is_shapes(shape: Any) -> bool:
     return bool(shape) and isinstance(shape[0], (list, tuple))
 
 
-def _sizes(x: tf.Tensor) -> list:
+def sizes(x: tf.Tensor) -> list:
     """Sizes of all axes, static where known."""
     dynamic = tf.shape(x)
     return [dynamic[i] if n is None else n for i, n in enumerate(x.shape)]

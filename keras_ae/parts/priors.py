@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core import registry
 from keras_ae.core import validation
-from keras_ae.core.config import AutoConfig
 from keras_ae.math import draws
 from keras_ae.parts import heads
+from keras_ae.parts.part import BasePart
 
 tfd = tfp.distributions
 
 
-class BasePrior(AutoConfig, keras.Layer, abc.ABC):
+class BasePrior(BasePart, keras.Layer, abc.ABC):
     """p(z): a layer that owns weights, if any, and makes a distribution.
 
     A prior is built on the shapes of codes and of examples, with a batch axis
@@ -30,10 +31,6 @@ class BasePrior(AutoConfig, keras.Layer, abc.ABC):
         del example_shape  # only priors over examples look at it
         self.event_shape = tuple(code_shape[1:])
         self.built = True
-
-    def adapt(self, x: Any, next_seed: Callable) -> None:
-        """Initialize from examples what can be; see `VAE.adapt_parts`."""
-        del x, next_seed  # by default nothing can be
 
     @abc.abstractmethod
     def distribution(
@@ -190,15 +187,15 @@ class VampPrior(BasePrior):
             return values
         return tf.clip_by_value(values, *self.limits)
 
-    def adapt(self, x: Any, next_seed: Callable) -> None:
-        """Start from examples, drawn without replacement."""
+    def adapt(self, model: Any, x: np.ndarray) -> None:
+        """See `BasePart.adapt`; examples drawn without replacement."""
         if len(x) < self.components:
             raise ValueError(
                 "There are too few examples to start from. Expected at least "
                 f"{self.components}, one a component. Received: {len(x)}"
             )
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(x)), next_seed()
+            tf.range(len(x)), model.next_seed()
         )
         rows = x[order[: self.components].numpy()]
         self.pseudo_inputs.assign(self.clip(rows))

@@ -177,6 +177,22 @@ class Cyclical(BaseSchedule):
         return (1.0 - done) * self.start + done * self.end
 
 
+def named(weights: dict[str, Any], argument: str) -> dict[str, BaseSchedule]:
+    """Names to schedules; numbers are constants.
+
+    Args:
+        weights: Name to number or schedule.
+        argument: What they were passed as, for errors.
+
+    Raises:
+        TypeError: If it is no dict.
+    """
+    validation.check_type(argument, weights, dict)
+    return {
+        name: get(w, f"{argument}[{name!r}]") for name, w in weights.items()
+    }
+
+
 _SCHEDULES = {
     "constant": Constant,
     "linear": Linear,

@@ -1,19 +1,22 @@
 """Sparsity: what is done to a code, and what a code costs."""
 
 import abc
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core import registry
+from keras_ae.core import replicas
 from keras_ae.core import validation
-from keras_ae.core.config import AutoConfig
+from keras_ae.parts.part import BasePart
 
 tfd = tfp.distributions
 
 
-class BaseSparsity(AutoConfig, abc.ABC):
+class BaseSparsity(BasePart, abc.ABC):
     """A change of the code, a penalty on it, or both."""
 
     def check_shape(self, event_shape: tuple[int, ...]) -> None:
@@ -31,6 +34,26 @@ class BaseSparsity(AutoConfig, abc.ABC):
         statistic of the batch."""
         del h  # costs nothing
         return tf.zeros([])
+
+    def adapt(self, model: Any, x: np.ndarray) -> None:
+        """See `BasePart.adapt`. An encoder of one layer starts to read from
+        the mean of the examples, and a decoder of one layer to write what is
+        read, as the encoder's transpose. Without, most units are never among
+        the largest, and what is never kept never learns.
+
+        Reference: Gao et al., 2024. Scaling and Evaluating Sparse
+            Autoencoders. https://arxiv.org/abs/2406.04093
+        """
+        if model.encoder.body.weights:
+            return
+        reads = model.encoder.projection
+        mean = x.reshape(len(x), -1).mean(axis=0, dtype=np.float64)
+        reads.bias.assign(-mean @ reads.kernel)
+        if model.decoder.tied or model.decoder.body.weights:
+            return
+        writes = model.decoder.projection.kernel
+        if writes.shape == reads.kernel.shape[::-1]:
+            writes.assign(tf.transpose(reads.kernel))
 
 
 @keras.saving.register_keras_serializable(registry.PACKAGE)
@@ -92,9 +115,7 @@ class KLToRho(BaseSparsity):
 
     def penalty(self, h: tf.Tensor) -> tf.Tensor:
         """See `BaseSparsity.penalty`."""
-        mean = tf.clip_by_value(
-            tf.reduce_mean(h, axis=0), self.margin, 1 - self.margin
-        )
+        mean = tf.clip_by_value(replicas.mean(h), self.margin, 1 - self.margin)
         wanted = tfd.Bernoulli(probs=self.rho)
         return tf.reduce_sum(
             tfd.kl_divergence(wanted, tfd.Bernoulli(probs=mean))

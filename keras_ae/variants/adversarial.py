@@ -1,14 +1,12 @@
 """Variants with a discriminator: a second player with its own optimizer."""
 
-import abc
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from keras_ae.core import validation
-from keras_ae.model.base import Player
+from keras_ae.model.batch import Player
 from keras_ae.parts import networks
 from keras_ae.variants.vae import VAE
 
@@ -51,33 +49,10 @@ class BaseAdversarial(VAE):
         del input_shape  # codes
         return (None, *self.encoder.event_shape)
 
-    def logits(self, value: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Logits that values `[(S,) B, ...]` are real, `[(S,) B]`."""
-        judgement = self.discriminator(value, training=training)
-        return judgement.distribution.logits[..., 0]
-
-    @abc.abstractmethod
-    def discriminator_terms(
-        self, x: Any, target: tf.Tensor, training: bool
-    ) -> dict[str, tf.Tensor]:
-        """The terms that the discriminator minimizes."""
-
-    def players(self) -> tuple[Player, ...]:
-        """The autoencoder, then the discriminator."""
-        own = [
-            *self.encoder.trainable_variables,
-            *self.decoder.trainable_variables,
-            *self.prior.trainable_variables,
-        ]
-        return (
-            Player(self.objective, own, self.optimizer),
-            self.discriminator_player(),
-        )
-
-    def discriminator_player(self) -> Player:
-        """The discriminator as a player."""
+    def discriminator_player(self, *terms: str) -> Player:
+        """The discriminator as a player who minimizes `terms`."""
         return Player(
-            self.discriminator_terms,
+            terms,
             self.discriminator.trainable_variables,
             self.discriminator_optimizer,
         )

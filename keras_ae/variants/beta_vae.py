@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from keras_ae.core.registry import register
-from keras_ae.model.base import Forward
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
 from keras_ae.parts import constraints
 from keras_ae.parts import schedules
 from keras_ae.variants.vae import VAE
@@ -36,7 +36,7 @@ class BetaVAE(VAE):
     Example:
         >>> beta = keras_ae.schedules.Linear(0.0, 4.0, steps=100)
         >>> model = BetaVAE.create((8,), 2, hidden=(16,), beta=beta)
-        >>> float(model.loss_weights(50)["kl"])
+        >>> float(model.beta(50))
         2.0
 
     Reference: Higgins et al., 2017. beta-VAE: Learning Basic Visual Concepts
@@ -56,29 +56,31 @@ class BetaVAE(VAE):
     ):
         super().__init__(encoder, decoder, prior, **kwargs)
         self.beta = schedules.get(beta, "beta")
-        self.constraint = constraint
+        self.constraint = None
         if constraint is not None:
             self.constraint = constraints.get(constraint)
-            name = "constrained_kl"
-            self.terms = self.terms | {name: f"{self.constraint}, nats"}
-            self.trackers[name] = keras.metrics.Mean(name=name)
 
     def loss_terms(
-        self, forward: Forward, target: tf.Tensor, training: bool
+        self, forward: Forward, moment: Moment
     ) -> dict[str, tf.Tensor]:
         """See `BaseAutoencoder.loss_terms`."""
-        terms = super().loss_terms(forward, target, training)
-        if self.constraint is not None:
-            terms["constrained_kl"] = self.constraint(
-                forward.posterior,
-                self.prior.distribution(self.encode),
-                forward.latent,
-                self.step,
-            )
-        return terms
-
-    def loss_weights(self, step: tf.Tensor) -> dict[str, Any]:
-        """See `BaseAutoencoder.loss_weights`."""
         if self.constraint is None:
-            return {"kl": self.beta(step)}
-        return {"kl": 0.0, "constrained_kl": self.beta(step)}
+            return super().loss_terms(forward, moment)
+        terms = super(VAE, self).loss_terms(forward, moment)
+        kl = self.constraint.divergence(
+            forward.posterior, forward.prior, forward.latent
+        )
+        return terms | {
+            "kl": tf.reduce_sum(kl, axis=-1),
+            "constrained_kl": self.constraint(kl, moment.step),
+        }
+
+    def loss_weights(
+        self, moment: Moment, terms: dict[str, tf.Tensor]
+    ) -> dict[str, Any]:
+        """See `BaseAutoencoder.loss_weights`."""
+        del terms  # of the step alone
+        beta = self.beta(moment.step)
+        if self.constraint is None:
+            return {"kl": beta}
+        return {"kl": 0.0, "constrained_kl": beta}

@@ -9,7 +9,8 @@ import tensorflow as tf
 from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.math import jacobians
-from keras_ae.model.base import Forward
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
 from keras_ae.parts import networks
 from keras_ae.variants.autoencoder import Autoencoder
 
@@ -71,24 +72,31 @@ class ContractiveAutoencoder(Autoencoder):
         self.probes = probes
 
     def loss_terms(
-        self, forward: Forward, target: tf.Tensor, training: bool
+        self, forward: Forward, moment: Moment
     ) -> dict[str, tf.Tensor]:
         """See `BaseAutoencoder.loss_terms`."""
-        return super().loss_terms(forward, target, training) | {
-            "contraction": self.contraction(forward.inputs)
+        return super().loss_terms(forward, moment) | {
+            "contraction": self.contraction(forward.batch.x, moment)
         }
 
-    def loss_weights(self, step: tf.Tensor) -> dict[str, Any]:
+    def loss_weights(
+        self, moment: Moment, terms: dict[str, tf.Tensor]
+    ) -> dict[str, Any]:
         """See `BaseAutoencoder.loss_weights`."""
+        del moment, terms  # constant
         return {"contraction": self.strength}
 
-    def contraction(self, x: tf.Tensor) -> tf.Tensor:
+    def contraction(
+        self, x: tf.Tensor, moment: Moment | None = None
+    ) -> tf.Tensor:
         """||d f(x) / d x||_F^2 of each example, `[B]`, in the cheapest form
         that the encoder allows; f without dropout."""
         x = tf.convert_to_tensor(x)
         if self.probes is not None:
+            moment = moment or self.moment()
+            seed = moment.seed(rank=1)  # signs [probes, B, code]
             return jacobians.frobenius_hutchinson(
-                self._code, x, self.next_seed(), self.probes
+                self._code, x, seed, self.probes
             )
         size = x.shape[1:].num_elements()
         stack = networks.dense_stack(self.encoder, size)
@@ -106,4 +114,4 @@ class ContractiveAutoencoder(Autoencoder):
         return jacobians.frobenius_exact(self._code, x, outputs)
 
     def _code(self, x: tf.Tensor) -> tf.Tensor:
-        return self.encode(x).mean()
+        return self.code(self.encode(x))

@@ -1,5 +1,6 @@
 """The denoising autoencoder."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.math import scores
 from keras_ae.model import compiled
-from keras_ae.model.base import Forward
+from keras_ae.model.batch import Batch
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
 from keras_ae.parts import corruptions as corruption_parts
 from keras_ae.variants.autoencoder import Autoencoder
 
@@ -21,7 +24,8 @@ class DenoisingAutoencoder(Autoencoder):
     To undo the damage it has to know where data lie; even a code longer than
     the input cannot just copy. Noise is fresh at every training step, and the
     same at every evaluation. With normal noise the model knows the gradient
-    of the log-density of its data, see `score`.
+    of the log-density of its data, see
+    `log_density_gradient`.
 
     Formula:
         loss = -mean_i log p(x | f(x~_i)),  x~_i ~ C(x~ | x)
@@ -58,19 +62,23 @@ class DenoisingAutoencoder(Autoencoder):
         )
         self.corruptions = validation.check_count("corruptions", corruptions)
 
-    def forward(self, x: Any, training: bool = False) -> Forward:
+    def forward(self, batch: Batch, moment: Moment) -> Forward:
         """Corrupt, encode, decode; a sample axis of versions in front."""
-        shape = tf.concat([[self.corruptions], tf.shape(x)], axis=0)
-        versions = tf.broadcast_to(x, shape)  # [S, B, ...]
-        noisy = self.corruption.corrupt(versions, self.next_seed())
-        return super().forward(noisy, training)
+        shape = tf.concat([[self.corruptions], tf.shape(batch.x)], axis=0)
+        versions = tf.broadcast_to(batch.x, shape)  # [S, B, ...]
+        seed = moment.seed(rank=len(batch.x.shape) - 1)
+        noisy = self.corruption.corrupt(versions, seed)
+        forward = super().forward(batch._replace(x=noisy), moment)
+        return forward._replace(batch=batch, extras={"corrupted": noisy})
 
-    def score(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+    def log_density_gradient(
+        self, x: Any, batch_size: int | None = None
+    ) -> np.ndarray:
         """Gradient of the log-density of noisy data at `x`, `[N, ...]`.
 
         Formula:
             (g(f(x)) - x) / stddev^2  ~  d log p(x) / d x,
-            p = density of the data plus the noise
+            p = density of the data plus the noise: smoothed by it
 
         Args:
             x: Examples, `[N, ...]`.
@@ -85,15 +93,28 @@ class DenoisingAutoencoder(Autoencoder):
         """
         if not isinstance(self.corruption, corruption_parts.GaussianNoise):
             raise ValueError(
-                "The score is known for normal noise alone. Expected a model "
-                "with corruption=GaussianNoise(stddev). Received: "
+                "The gradient is known for normal noise alone. Expected a "
+                "model with corruption=GaussianNoise(stddev). Received: "
                 f"corruption={self.corruption!r}"
             )
         variance = self.corruption.stddev**2
         return compiled.batched(
             self,
-            "score",
-            lambda x: scores.denoising_score(self(x), x, variance),
+            lambda x: self._gradient(self.batch(x), variance),
             self.check_inputs(x),
             batch_size,
         )
+
+    def _gradient(self, batch: Batch, variance: float) -> tf.Tensor:
+        clean = self.reconstruction(batch, self.moment())
+        return scores.denoising_score(clean, batch.x, variance)
+
+    def score(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """Former name of `log_density_gradient`."""
+        warnings.warn(
+            "DenoisingAutoencoder.score is now called log_density_gradient; "
+            "the old name goes with the next release.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.log_density_gradient(x, batch_size)

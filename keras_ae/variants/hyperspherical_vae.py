@@ -6,6 +6,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core.registry import register
+from keras_ae.model.batch import Batch
+from keras_ae.model.batch import Moment
 from keras_ae.parts import heads
 from keras_ae.variants.vae import VAE
 
@@ -54,7 +56,9 @@ class HypersphericalVAE(VAE):
     ):
         super().__init__(encoder, decoder, prior, **kwargs)
 
-    def decode(self, z: Any, training: bool = False) -> tfd.Distribution:
-        """See `BaseAutoencoder.decode`."""
+    def likelihood(
+        self, z: tf.Tensor, batch: Batch, moment: Moment
+    ) -> tfd.Distribution:
+        """See `BaseAutoencoder.likelihood`."""
         direction = tf.math.l2_normalize(tf.cast(z, tf.float32), axis=-1)
-        return super().decode(direction, training=training)
+        return super().likelihood(direction, batch, moment)

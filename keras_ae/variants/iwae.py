@@ -7,7 +7,8 @@ import tensorflow_probability as tfp
 
 from keras_ae.core.registry import register
 from keras_ae.math import bounds
-from keras_ae.model.base import Forward
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
 from keras_ae.variants.vae import VAE
 
 tfd = tfp.distributions
@@ -31,7 +32,7 @@ class IWAE(VAE):
 
     Example:
         >>> model = IWAE.create((8,), 2, hidden=(16,), samples=5)
-        >>> model.draw(model.encode(np.zeros([3, 8]))).shape
+        >>> model.draw(model.encode(np.zeros([3, 8])), model.moment()).shape
         TensorShape([5, 3, 2])
 
     Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
@@ -51,29 +52,31 @@ class IWAE(VAE):
     ):
         super().__init__(encoder, decoder, prior, samples=samples, **kwargs)
 
-    def draw(self, posterior: tfd.Distribution) -> tf.Tensor:
+    def draw(self, posterior: tfd.Distribution, moment: Moment) -> tf.Tensor:
         """See `BaseAutoencoder.draw`; `[K, B, ...]` for every K."""
-        return posterior.sample(self.samples, seed=self.next_seed())
+        return moment.sample(posterior, (self.samples,))
 
     def loss_terms(
-        self, forward: Forward, target: tf.Tensor, training: bool
+        self, forward: Forward, moment: Moment
     ) -> dict[str, tf.Tensor]:
         """See `BaseAutoencoder.loss_terms`."""
         log_weights = bounds.importance_weights(
-            target,
+            forward.batch.target,
             forward.latent,
             forward.posterior,
             forward.likelihood,
-            self.prior.distribution(self.encode),
+            forward.prior,
         )
         bound = self.bound(log_weights)
-        return super().loss_terms(forward, target, training) | {"bound": -bound}
+        return super().loss_terms(forward, moment) | {"bound": -bound}
 
     def bound(self, log_weights: tf.Tensor) -> tf.Tensor:
         """The bound, `[B]`, from the weights of the draws, `[K, B]`."""
         return bounds.importance_bound(log_weights)
 
-    def loss_weights(self, step: tf.Tensor) -> dict[str, Any]:
+    def loss_weights(
+        self, moment: Moment, terms: dict[str, tf.Tensor]
+    ) -> dict[str, Any]:
         """See `BaseAutoencoder.loss_weights`."""
-        del step  # constant
+        del moment, terms  # constant
         return {"reconstruction": 0.0, "kl": 0.0}

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
-from keras_ae.model.base import Forward
+from keras_ae.model.batch import Batch
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
 from keras_ae.parts import sparsity as sparsities
 from keras_ae.variants.autoencoder import Autoencoder
 
@@ -59,41 +60,24 @@ class SparseAutoencoder(Autoencoder):
         self.strength = validation.check_number("strength", strength, 0)
         self.sparsity.check_shape(self.encoder.event_shape)
 
-    def encode(self, x: Any, training: bool = False) -> tfd.Distribution:
-        """See `BaseAutoencoder.encode`."""
-        h = super().encode(x, training=training).mean()
+    def posterior(self, batch: Batch, moment: Moment) -> tfd.Distribution:
+        """See `BaseAutoencoder.posterior`."""
+        h = super().posterior(batch, moment).mean()
         rank = len(self.encoder.event_shape)
-        code = self.sparsity.code(h, training)
+        code = self.sparsity.code(h, moment.training)
         return tfd.Independent(tfd.Deterministic(code), rank)
 
-    def adapt_parts(self, x: Any) -> None:
-        """See `BaseAutoencoder.adapt_parts`. An encoder of one layer starts
-        to read from the mean of the examples, and a decoder of one layer to
-        write what is read, as the encoder's transpose. Without, most units
-        are never among the largest, and what is never kept never learns.
-
-        Reference: Gao et al., 2024. Scaling and Evaluating Sparse
-            Autoencoders. https://arxiv.org/abs/2406.04093
-        """
-        if self.encoder.body.weights:
-            return
-        reads = self.encoder.projection
-        mean = x.reshape(len(x), -1).mean(axis=0, dtype=np.float64)
-        reads.bias.assign(-mean @ reads.kernel)
-        if self.decoder.tied or self.decoder.body.weights:
-            return
-        writes = self.decoder.projection.kernel
-        if writes.shape == reads.kernel.shape[::-1]:
-            writes.assign(tf.transpose(reads.kernel))
-
     def loss_terms(
-        self, forward: Forward, target: tf.Tensor, training: bool
+        self, forward: Forward, moment: Moment
     ) -> dict[str, tf.Tensor]:
         """See `BaseAutoencoder.loss_terms`."""
-        return super().loss_terms(forward, target, training) | {
+        return super().loss_terms(forward, moment) | {
             "sparsity": self.sparsity.penalty(forward.latent)
         }
 
-    def loss_weights(self, step: tf.Tensor) -> dict[str, Any]:
+    def loss_weights(
+        self, moment: Moment, terms: dict[str, tf.Tensor]
+    ) -> dict[str, Any]:
         """See `BaseAutoencoder.loss_weights`."""
+        del moment, terms  # constant
         return {"sparsity": self.strength}

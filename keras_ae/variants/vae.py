@@ -9,10 +9,10 @@ import tensorflow_probability as tfp
 from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.math import divergences
-from keras_ae.model import export
 from keras_ae.model import generate
 from keras_ae.model.base import BaseAutoencoder
-from keras_ae.model.base import Forward
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
 from keras_ae.parts import heads
 from keras_ae.parts import priors
 
@@ -74,56 +74,34 @@ class VAE(BaseAutoencoder):
         if not self.prior.built:
             self.prior.build((None, *self.encoder.event_shape), input_shape)
 
-    def adapt_parts(self, x: Any) -> None:
-        """See `BaseAutoencoder.adapt_parts`; for priors made of examples."""
-        self.prior.adapt(x, self.next_seed)
-
-    def draw(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """See `BaseAutoencoder.draw`."""
-        shape = [] if self.samples == 1 else [self.samples]
-        return posterior.sample(shape, seed=self.next_seed())
+    def draw(self, posterior: tfd.Distribution, moment: Moment) -> tf.Tensor:
+        """See `BaseAutoencoder.draw`; one sample axis if there are several."""
+        shape = () if self.samples == 1 else (self.samples,)
+        return moment.sample(posterior, shape)
 
     def loss_terms(
-        self, forward: Forward, target: tf.Tensor, training: bool
+        self, forward: Forward, moment: Moment
     ) -> dict[str, tf.Tensor]:
         """See `BaseAutoencoder.loss_terms`."""
-        return super().loss_terms(forward, target, training) | {
-            "kl": self.kl(forward.posterior, forward.latent)
+        return super().loss_terms(forward, moment) | {
+            "kl": divergences.kl_divergence(
+                forward.posterior, forward.prior, forward.latent
+            )
         }
 
-    def kl(self, posterior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
-        """KL(q(z|x) || p(z)), `[B]`, or `[(S,) B]` by Monte Carlo."""
-        prior = self.prior.distribution(self.encode)
-        return divergences.kl_divergence(posterior, prior, z)
-
-    def sample(self, n: int, seed: int | None = None) -> np.ndarray:
+    def sample(
+        self, n: int, seed: int | None = None, given: Any = None
+    ) -> np.ndarray:
         """`n` new examples: means of p(x|z) at draws z from the prior.
 
         Args:
             n: How many.
             seed: Integer to repeat the draws, or None for fresh ones. The
                 first examples of a seed do not depend on `n`.
+            given: What a model that is told something is told, one for all
+                or `[n, ...]`.
 
         Returns:
             `[n, ...]`.
         """
-        return generate.sample(self, n, seed)
-
-    def score_terms(self, x: Any) -> dict[str, tf.Tensor]:
-        """`reconstruction`, `kl` and `negative_elbo` of each example, `[B]`
-        in nats: one fixed draw of z, the same at every call."""
-        posterior = self.encode(x)
-        z = posterior.sample(seed=tf.constant([0, 0]))
-        log_px = self.decode_given(z, x).log_prob(self.default_target(x))
-        kl = self.kl(posterior, z)
-        return {
-            "reconstruction": -log_px,
-            "kl": kl,
-            "negative_elbo": kl - log_px,
-        }
-
-    def export_endpoints(self) -> dict[str, tuple]:
-        """See `BaseAutoencoder.export_endpoints`; adds `sample(seed)`."""
-        return export.endpoints(self) | {
-            "sample": generate.endpoint(self),
-        }
+        return generate.sample(self, n, seed, given)

@@ -11,7 +11,10 @@ import tensorflow_probability as tfp
 from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.math import adversarial
-from keras_ae.model.base import Player
+from keras_ae.model.batch import Batch
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
+from keras_ae.model.batch import Player
 from keras_ae.parts import networks
 from keras_ae.variants.adversarial import BaseAdversarial
 
@@ -24,7 +27,7 @@ class VAEGAN(BaseAdversarial):
 
     Errors of single pixels, which blur, give way to errors of what the
     discriminator sees, which it learns while it tells real images from
-    decoded ones. Three players take a step on each batch.
+    decoded ones. Three players take a step on each batch, on one pass.
 
     Formula:
         feature = -log N(d(x); d(x~), I),  d: body of the discriminator,
@@ -77,9 +80,47 @@ class VAEGAN(BaseAdversarial):
         """See `BaseAdversarial.discriminator_shape`."""
         return input_shape
 
-    def loss_weights(self, step: tf.Tensor) -> dict[str, Any]:
+    def forward(self, batch: Batch, moment: Moment) -> Forward:
+        """See `BaseAutoencoder.forward`; `extras` has features and logits of
+        real, decoded and sampled images."""
+        forward = super().forward(batch, moment)
+        z = self.codes_of_prior(forward, moment)
+        sampled = self.likelihood(z, batch, moment).mean()
+        decoded = forward.likelihood.mean()
+        extras = {
+            name: self.judged(image, moment)
+            for name, image in (
+                ("real", batch.target),
+                ("decoded", decoded),
+                ("sampled", sampled),
+            )
+        }
+        return forward._replace(extras=extras)
+
+    def loss_terms(
+        self, forward: Forward, moment: Moment
+    ) -> dict[str, tf.Tensor]:
+        """See `BaseAutoencoder.loss_terms`."""
+        features, real = forward.extras["real"]
+        seen, decoded = forward.extras["decoded"]
+        _, sampled = forward.extras["sampled"]
+
+        def mean(function: Callable, *before: tf.Tensor) -> tf.Tensor:
+            return (function(*before, decoded) + function(*before, sampled)) / 2
+
+        normal = tfd.Independent(tfd.Normal(seen, 1.0), 1)
+        return super().loss_terms(forward, moment) | {
+            "feature": -normal.log_prob(features),
+            "adversarial": mean(adversarial.generator_loss),
+            "discriminator": mean(adversarial.discriminator_loss, real),
+            "accuracy": mean(adversarial.accuracy, real),
+        }
+
+    def loss_weights(
+        self, moment: Moment, terms: dict[str, tf.Tensor]
+    ) -> dict[str, Any]:
         """See `BaseAutoencoder.loss_weights`."""
-        del step  # constant
+        del moment, terms  # constant
         return {
             "reconstruction": 0.0,
             "adversarial": self.strength,
@@ -92,83 +133,43 @@ class VAEGAN(BaseAdversarial):
             *self.encoder.trainable_variables,
             *self.prior.trainable_variables,
         ]
-        decoder = self.decoder.trainable_variables
         return (
-            Player(self.encoder_terms, encoder, self.optimizer),
-            Player(self.decoder_terms, decoder, self.decoder_optimizer),
-            self.discriminator_player(),
+            Player(("kl", "feature"), encoder, self.optimizer),
+            Player(
+                ("feature", "adversarial"),
+                self.decoder.trainable_variables,
+                self.decoder_optimizer,
+            ),
+            self.discriminator_player("discriminator"),
         )
 
-    def encoder_terms(
-        self, x: Any, target: tf.Tensor, training: bool
-    ) -> dict[str, tf.Tensor]:
-        """The terms that the encoder minimizes."""
-        forward = self.forward(x, training)
-        decoded = forward.likelihood.mean()
-        return self.loss_terms(forward, target, training) | {
-            "feature": self.feature(decoded, target, training)
-        }
-
-    def decoder_terms(
-        self, x: Any, target: tf.Tensor, training: bool
-    ) -> dict[str, tf.Tensor]:
-        """The terms that the decoder minimizes."""
-        decoded, sampled = self.decoded(x, training)
-
-        def loss(fake: tf.Tensor) -> tf.Tensor:
-            return adversarial.generator_loss(self.logits(fake, training))
-
-        return {
-            "feature": self.feature(decoded, target, training),
-            "adversarial": (loss(decoded) + loss(sampled)) / 2,
-        }
-
-    def discriminator_terms(
-        self, x: Any, target: tf.Tensor, training: bool
-    ) -> dict[str, tf.Tensor]:
-        """See `BaseAdversarial.discriminator_terms`."""
-        real = self.logits(target, training)
-        decoded, sampled = (
-            self.logits(fake, training) for fake in self.decoded(x, training)
-        )
-
-        def mean(function: Callable) -> tf.Tensor:
-            return (function(real, decoded) + function(real, sampled)) / 2
-
-        return {
-            "discriminator": mean(adversarial.discriminator_loss),
-            "accuracy": mean(adversarial.accuracy),
-        }
-
-    def decoded(self, x: Any, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        """Images decoded from codes of `x`, and as many from the prior,
+    def codes_of_prior(self, forward: Forward, moment: Moment) -> tf.Tensor:
+        """As many codes from the prior as from the posterior,
         `[(S,) B, ...]`."""
-        forward = self.forward(x, training)
-        prior = self.prior.distribution(self.encode)
-        z = prior.sample(
-            tf.shape(forward.latent)[: -len(self.encoder.event_shape)],
-            seed=self.next_seed(),
+        rank = len(self.encoder.event_shape)
+        rows = tf.shape(forward.batch.x)[:1]
+        draws = [
+            forward.prior.sample(rows, seed=moment.seed(rank))
+            for _ in range(self.samples)
+        ]
+        return draws[0] if self.samples == 1 else tf.stack(draws)
+
+    def judged(
+        self, value: tf.Tensor, moment: Moment
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """What the discriminator sees in images `[(S,) B, ...]`: features
+        `[(S,) B, f]`, and logits that they are real, `[(S,) B]`."""
+        event = self.decoder.event_shape
+        lead = networks.sizes(value)[: -len(event)]
+        rows = tf.reshape(value, [-1, *event])
+        seen = self.discriminator.features(rows, moment.training)
+        judgement = self.discriminator.from_features(seen, lead)
+        features = tf.cast(seen, tf.float32)  # densities in single precision
+        length = math.prod(features.shape[1:])
+        return (
+            tf.reshape(features, [*lead, length]),
+            judgement.distribution.logits[..., 0],
         )
-        sampled = self.decode_given(z, x, training)
-        return forward.likelihood.mean(), sampled.mean()
-
-    def features(self, value: tf.Tensor, training: bool) -> tf.Tensor:
-        """What the discriminator's body sees in images `[(S,) B, ...]`,
-        `[(S,) B, f]`."""
-        lead = tf.shape(value)[: -len(self.decoder.event_shape)]
-        rows = tf.reshape(value, [-1, *self.decoder.event_shape])
-        seen = self.discriminator.body(rows, training=training)
-        seen = tf.cast(seen, tf.float32)  # densities in single precision
-        length = math.prod(seen.shape[1:])
-        return tf.reshape(seen, tf.concat([lead, [length]], axis=0))
-
-    def feature(
-        self, decoded: tf.Tensor, target: tf.Tensor, training: bool
-    ) -> tf.Tensor:
-        """-log p(d(x)|z): a Gaussian of unit scale on the features."""
-        normal = tfd.Normal(self.features(decoded, training), 1.0)
-        log_density = normal.log_prob(self.features(target, training))
-        return -tf.reduce_sum(log_density, axis=-1)
 
     @classmethod
     def create_discriminator(

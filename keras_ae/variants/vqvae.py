@@ -10,7 +10,10 @@ from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.math import quantization
 from keras_ae.model import compiled
-from keras_ae.model.base import Forward
+from keras_ae.model.batch import Batch
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
+from keras_ae.model.batch import joined
 from keras_ae.parts import codebooks
 from keras_ae.variants.autoencoder import Autoencoder
 
@@ -74,61 +77,84 @@ class VQVAE(Autoencoder):
         if not self.codebook.built:
             self.codebook.build((None, *self.encoder.event_shape))
 
-    def encode(self, x: Any, training: bool = False) -> tfd.Distribution:
+    def posterior(self, batch: Batch, moment: Moment) -> tfd.Distribution:
         """A point mass at the nearest codes, `[B, ..., d]`, with the gradient
         of the encoder's output."""
-        code = self.quantized(super().encode(x, training=training).mean())
-        rank = len(self.encoder.event_shape)
-        return tfd.Independent(tfd.Deterministic(code), rank)
+        return self._mass(self.quantized(batch, moment)["quantized"])
 
-    def forward(self, x: Any, training: bool = False) -> Forward:
-        """The posterior is the encoder's output, the latent its codes."""
-        posterior = super().encode(x, training=training)
-        code = self.quantized(posterior.mean())
-        return Forward(x, posterior, code, self.decode(code, training=training))
+    def forward(self, batch: Batch, moment: Moment) -> Forward:
+        """See `BaseAutoencoder.forward`; `extras` has what `quantized`
+        gives."""
+        extras = self.quantized(batch, moment)
+        code = extras["quantized"]
+        likelihood = self.likelihood(code, batch, moment)
+        return Forward(
+            batch,
+            self._mass(code),
+            code,
+            None,
+            self.observed(likelihood, batch),
+            extras,
+        )
 
     def loss_terms(
-        self, forward: Forward, target: tf.Tensor, training: bool
+        self, forward: Forward, moment: Moment
     ) -> dict[str, tf.Tensor]:
-        """See `BaseAutoencoder.loss_terms`; an EMA codebook learns here."""
-        z = forward.posterior.mean()
-        indices = self.codebook.indices(z)
-        code = self.codebook.lookup(indices)
-        if training:
-            self.codebook.update(z, indices, self.next_seed())
-        return super().loss_terms(forward, target, training) | {
+        """See `BaseAutoencoder.loss_terms`."""
+        z, code = forward.extras["z"], forward.extras["code"]
+        return super().loss_terms(forward, moment) | {
             "codebook": quantization.squared_distance(
                 tf.stop_gradient(z), code
             ),
             "commitment": quantization.squared_distance(
                 z, tf.stop_gradient(code)
             ),
-            "perplexity": quantization.perplexity(indices, self.codebook.size),
+            "perplexity": quantization.perplexity(
+                forward.extras["indices"], self.codebook.size
+            ),
         }
 
-    def loss_weights(self, step: tf.Tensor) -> dict[str, Any]:
+    def loss_weights(
+        self, moment: Moment, terms: dict[str, tf.Tensor]
+    ) -> dict[str, Any]:
         """See `BaseAutoencoder.loss_weights`."""
-        return super().loss_weights(step) | {
+        del moment, terms  # constant
+        return {
             "codebook": self.codebook.weight,
             "commitment": self.commitment,
             "perplexity": 0.0,
         }
 
+    def quantized(self, batch: Batch, moment: Moment) -> dict[str, tf.Tensor]:
+        """The encoder's output `z`, the `indices` of its nearest codes, the
+        codes, and these with the gradient of `z`."""
+        z = super().posterior(batch, moment).mean()
+        indices = self.codebook.indices(z)
+        code = self.codebook.lookup(indices)
+        return {
+            "z": z,
+            "indices": indices,
+            "code": code,
+            "quantized": quantization.straight_through(z, code),
+        }
+
     def codes(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """Numbers of the codes of examples, int32 `[N, ...]`."""
         x = self.check_inputs(x)
-        return compiled.batched(self, "codes", self._codes, x, batch_size)
+        return compiled.batched(self, self._codes, x, batch_size)
 
     def export_endpoints(self) -> dict[str, tuple]:
         """See `BaseAutoencoder.export_endpoints`; adds `codes(x)`."""
         return super().export_endpoints() | {
-            "codes": (lambda x: {"codes": self._codes(x)}, self.input_specs())
+            "codes": (
+                lambda *x: {"codes": self._codes(joined(x))},
+                self.input_specs(),
+            )
         }
 
-    def quantized(self, z: tf.Tensor) -> tf.Tensor:
-        """The nearest codes of `z`, with the gradient of `z`."""
-        code = self.codebook.lookup(self.codebook.indices(z))
-        return quantization.straight_through(z, code)
-
     def _codes(self, x: Any) -> tf.Tensor:
-        return self.codebook.indices(super().encode(x).mean())
+        return self.quantized(self.batch(x), self.moment())["indices"]
+
+    def _mass(self, code: tf.Tensor) -> tfd.Distribution:
+        rank = len(self.encoder.event_shape)
+        return tfd.Independent(tfd.Deterministic(code), rank)

@@ -15,7 +15,7 @@
 A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
 a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
 `"start"`, a preset whose encoder and decoder it starts from, `"kl_warmup"`,
-epochs in which the weight of a VAE's KL rises to 1, and `"beta_1"` of Adam.
+epochs in which the weight of the KL rises to 1, and `"beta_1"` of Adam.
 """
 
 import json
@@ -32,8 +32,6 @@ from keras_ae.analysis import plots
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.parts import schedules
-from keras_ae.variants.beta_vae import BetaVAE
-from keras_ae.variants.vae import VAE
 from keras_ae.zoo import datasets
 from keras_ae.zoo import store
 
@@ -114,16 +112,18 @@ def train(
     if "start" in settings:
         start(model, settings["start"])
     steps_per_epoch = -(-len(examples) // batch_size)
-    learner = model
+    weights = {}
     if "kl_warmup" in settings:
-        learner = warmed(model, settings["kl_warmup"] * steps_per_epoch)
-    learner.compile(optimizer(settings, epochs * steps_per_epoch))
+        weights["kl"] = warmup(settings["kl_warmup"] * steps_per_epoch)
+    model.compile(
+        optimizer(settings, epochs * steps_per_epoch), loss_weights=weights
+    )
     callbacks = [
         keras.callbacks.BackupAndRestore(folder / "backup"),
         keras.callbacks.CSVLogger(folder / "history.csv", append=True),
         WallTime(folder / "seconds.txt"),
     ]
-    learner.fit(
+    model.fit(
         x,
         batch_size=batch_size,
         epochs=epochs,
@@ -176,31 +176,16 @@ def publish(
     shutil.rmtree(work / "backup", ignore_errors=True)
 
 
-def warmed(model: VAE, steps: int) -> BetaVAE:
-    """A learner of a VAE's parts, whose weight of the KL rises from 0 to 1.
+def warmup(steps: int) -> schedules.BaseSchedule:
+    """A weight of the KL that rises from 0 to 1.
 
     At full weight from the start, the KL shuts units of the code that the
     decoder has not learned to read yet, and most of them stay shut.
 
     Reference: Sonderby et al., 2016. Ladder Variational Autoencoders.
         https://arxiv.org/abs/1602.02282
-
-    Raises:
-        TypeError: If the model's objective is not that of a `VAE`.
     """
-    if type(model) is not VAE:
-        raise TypeError(
-            "A warm-up of the KL is for the variant 'vae'. Received: "
-            f"{type(model).__name__}. Leave `kl_warmup` out of its training."
-        )
-    return BetaVAE(
-        model.encoder,
-        model.decoder,
-        model.prior,
-        samples=model.samples,
-        beta=schedules.Linear(0.0, 1.0, steps),
-        seed=model.seed,
-    )
+    return schedules.Linear(0.0, 1.0, steps)
 
 
 def start(model: Any, preset: str) -> None:

@@ -1,0 +1,118 @@
+"""`create`: the smallest working model of a variant."""
+
+import inspect
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_ae.core import registry
+from keras_ae.core import validation
+from keras_ae.core.config import seeded_weights
+from keras_ae.parts import conditions
+from keras_ae.parts import heads
+from keras_ae.parts import networks
+
+
+class Creation:
+    """Mixin of `BaseAutoencoder`: makes networks of the usual kinds."""
+
+    #: The argument that says what a model is told beside the example.
+    given_argument = "given"
+
+    @classmethod
+    def create(
+        cls,
+        input_shape: int | Sequence[int],
+        latent_dim: int | Sequence[int],
+        *,
+        network: str = "mlp",
+        hidden: Sequence[int] | None = None,
+        activation: str = "relu",
+        posterior: str | heads.BaseHead | None = None,
+        likelihood: str | heads.BaseHead | None = None,
+        seed: int | None = None,
+        **options: Any,
+    ) -> Any:
+        """The smallest working model, built.
+
+        Args:
+            input_shape: Shape of one example, without batch axis.
+            latent_dim: Length of a code.
+            network: `"linear"`, `"tied"` (linear, the decoder's weights those
+                of the encoder), `"mlp"`, `"gated"` or `"conv"`. Defaults to
+                `"mlp"`.
+            hidden: Widths of the encoder's hidden layers, or filters of its
+                convolutions; the decoder mirrors them. Defaults to (512, 256)
+                for `"mlp"`, (300, 300) for `"gated"`, (32, 64) for `"conv"`.
+            activation: Name of a Keras activation. Defaults to `"relu"`.
+            posterior: Head of the encoder or its name, for example
+                `heads.Point("sigmoid")` for codes between 0 and 1.
+            likelihood: Head of the decoder or its name.
+            seed: Integer for initial weights and all draws.
+            **options: The variant's own arguments.
+        """
+        own = {*cls.parameters()} - {"encoder", "decoder"}
+        check_known(options, {*inspect.signature(cls.create).parameters, *own})
+        input_shape = validation.check_shape("input_shape", input_shape)
+        latent_shape = validation.check_shape("latent_dim", latent_dim)
+        settings = {"hidden": hidden, "activation": activation}
+        built_on: tuple = (None, *input_shape)
+        if options.get(cls.given_argument) is not None:
+            given = conditions.get(options[cls.given_argument])
+            settings["condition"] = given.size
+            built_on = built_on, (None, *given.shape)
+        with seeded_weights(seed):
+            bodies = cls.create_bodies(
+                network, input_shape, latent_shape, options=options, **settings
+            )
+            model = cls(
+                networks.DistributionNetwork(
+                    bodies[0],
+                    cls.posterior_head() if posterior is None else posterior,
+                    latent_shape,
+                ),
+                networks.DistributionNetwork(
+                    bodies[1],
+                    cls.likelihood_head() if likelihood is None else likelihood,
+                    input_shape,
+                    tied=network == "tied",
+                ),
+                seed=seed,
+                **options,
+            )
+            model.build(built_on)
+        return model
+
+    @classmethod
+    def create_bodies(
+        cls,
+        network: str,
+        input_shape: tuple,
+        latent_shape: tuple,
+        *,
+        options: dict,
+        **settings: Any,
+    ) -> tuple:
+        """Bodies of encoder and decoder for `create`.
+
+        `options` are the variant's own arguments, which may shape its
+        networks; a variant with more networks puts them there.
+        """
+        del options
+        return networks.pair(network, input_shape, latent_shape, **settings)
+
+    @classmethod
+    def contract_case(cls) -> tuple[dict[str, Any], Any]:
+        """Arguments of `create`, and 32 examples, for `keras_ae.contract`."""
+        x = np.random.default_rng(0).uniform(size=(32, 8)).astype("float32")
+        return {"input_shape": (8,), "latent_dim": 2, "hidden": (16,)}, x
+
+
+def check_known(given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse arguments that neither the class nor Keras knows."""
+    known = {*known, "name", "trainable", "dtype"} - {"options"}
+    for name in given:
+        if name not in known:
+            raise ValueError(registry.unknown("argument", name, known))

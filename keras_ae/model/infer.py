@@ -1,0 +1,282 @@
+"""What a trained model answers: codes, reconstructions, scores, files."""
+
+from pathlib import Path
+from typing import Any
+from typing import final
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae.core import validation
+from keras_ae.math import divergences
+from keras_ae.model import compiled
+from keras_ae.model import export
+from keras_ae.model import generate
+from keras_ae.model.batch import Batch
+from keras_ae.model.batch import Moment
+
+tfd = tfp.distributions
+
+SCORE_DRAWS = 8  # codes that a score averages over, where there is a prior
+
+
+class Inference:
+    """Mixin of `BaseAutoencoder`: NumPy in, NumPy out, in bounded memory."""
+
+    @final
+    def encode(self, x: Any, training: bool = False) -> tfd.Distribution:
+        """q(z|x) of examples `[B, ...]`: batch `[B]`.
+
+        Args:
+            x: Examples, or `(examples, conditions)` where a model is told
+                something beside them.
+            training: Whether layers behave as in training.
+        """
+        return self.posterior(self.batch(x), self.moment(training))
+
+    @final
+    def decode(self, z: Any, training: bool = False) -> tfd.Distribution:
+        """p(x|z) of codes `[(S...,) B, ...]`: batch `[(S...,) B]`.
+
+        Args:
+            z: Codes, or `(codes, conditions)` where a model is told something
+                beside them.
+            training: Whether layers behave as in training.
+        """
+        z, given = (z, None) if self.given is None else z
+        batch = Batch(None, None, given)
+        return self.likelihood(z, batch, self.moment(training))
+
+    @final
+    def embed(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """Codes of examples, `[N, ...]`; deterministic.
+
+        Args:
+            x: Examples, `[N, ...]`.
+            batch_size: Rows in a compiled call. Defaults to 256.
+        """
+        return compiled.batched(
+            self,
+            lambda x: self.code(self.encode(x)),
+            self.check_inputs(x),
+            batch_size,
+        )
+
+    @final
+    def reconstruct(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """Means of p(x|z) at the codes of examples, `[N, ...]`; the same as
+        `predict`.
+
+        Args:
+            x: Examples, `[N, ...]`.
+            batch_size: Rows in a compiled call. Defaults to 256.
+        """
+        return compiled.batched(
+            self, lambda x: self(x), self.check_inputs(x), batch_size
+        )
+
+    @final
+    def score_samples(
+        self, x: Any, batch_size: int | None = None
+    ) -> np.ndarray:
+        """How normal each example is: the higher, the more. In nats, `[N]`.
+
+        The evidence lower bound of log p(x) where there is a prior, else
+        log p(x|z) at the code. The codes are drawn with the same numbers for
+        every row: the score of a row depends on that row alone.
+
+        Args:
+            x: Examples, `[N, ...]`.
+            batch_size: Rows in a compiled call. Defaults to 256.
+
+        Example:
+            >>> vae = keras_ae.VAE.create((8,), latent_dim=2, hidden=(16,))
+            >>> vae.score_samples(np.zeros([3, 8])).shape
+            (3,)
+        """
+        self.check_rows(x)
+        return compiled.batched(
+            self,
+            lambda x: -score(self.score_terms(x)),
+            self.check_inputs(x),
+            batch_size,
+        )
+
+    @final
+    def score_terms(self, x: Any) -> dict[str, tf.Tensor]:
+        """The parts of a score by name, `[B]` in nats: `reconstruction`, and
+        where there is a prior `kl` and `negative_elbo`, their sum."""
+        batch = self.batch(x)
+        posterior = self.posterior(batch, self.moment())
+        if self.prior is None:
+            z = self.code(posterior)
+        else:
+            z = _fixed_moment().sample(posterior, (SCORE_DRAWS,))
+        likelihood = self.likelihood(z, batch, self.moment())
+        log_px = self.observed(likelihood, batch).log_prob(batch.target)
+        if self.prior is None:
+            return {"reconstruction": -log_px}
+        kl = divergences.kl_divergence(posterior, self.p_z(), z)
+        log_px, kl = (_over_draws(value) for value in (log_px, kl))
+        return {
+            "reconstruction": -log_px,
+            "kl": kl,
+            "negative_elbo": kl - log_px,
+        }
+
+    @final
+    def impute(
+        self, x: Any, draws: int | None = None, seed: int | None = 0
+    ) -> np.ndarray:
+        """Examples with their holes (NaN) filled in; the rest as it was.
+
+        Codes are drawn from the posterior of what was observed. One filling
+        weighs their reconstructions by importance; several fillings are drawn
+        each with a code by the same weights.
+
+        Formula:
+            w_s ~ p(x_obs|z_s) p(z_s) / q(z_s|x_obs),  z_s ~ q(z|x_obs)
+            x_mis = sum_s w_s E[x_mis|z_s]
+
+        Args:
+            x: Examples with NaN where nothing was observed, `[N, ...]`.
+            draws: None for one filling, the mean; or a number of fillings.
+            seed: Integer for the draws, or None for the model's next seed.
+
+        Returns:
+            `[N, ...]`, or `[draws, N, ...]`.
+
+        Raises:
+            ValueError: If the model was not made with `missing="mask"`.
+
+        Example:
+            >>> vae = keras_ae.VAE.create(
+            ...     (3,), 2, hidden=(4,), likelihood="gaussian", missing="mask"
+            ... )
+            >>> x = np.array([[0.5, np.nan, 1.0]])
+            >>> vae.impute(x)[0, [0, 2]].tolist()
+            [0.5, 1.0]
+
+        Reference: Mattei, Frellsen, 2019. MIWAE: Deep Generative Modelling
+            and Imputation of Incomplete Data Sets. ICML.
+            https://arxiv.org/abs/1812.02633
+        """
+        if self.missing != "mask":
+            raise ValueError(
+                f"{self.name!r} takes no examples with holes. Expected a model "
+                'made with missing="mask". Received: missing='
+                f"{self.missing!r}"
+            )
+        if draws is not None:
+            draws = validation.check_count("draws", draws)
+        return generate.impute(self, self.check_inputs(x), draws, seed)
+
+    def check_inputs(self, x: Any) -> Any:
+        """`x` as arrays that fit the model.
+
+        Raises:
+            ValueError: On another shape, no rows, NaN or infinite values.
+            TypeError: Without conditions where the model is told some.
+        """
+        shape, holes = self.decoder.event_shape, self.missing == "mask"
+        if self.given is None:
+            x = np.asarray(x)
+            validation.check_data("x", x, shape, holes)
+            return x
+        if not isinstance(x, (tuple, list)) or len(x) != 2:
+            raise TypeError(
+                "Invalid type of `x`. Expected a tuple (examples, "
+                f"conditions). Received: {type(x).__name__}"
+            )
+        examples = np.asarray(x[0])
+        validation.check_data("x[0]", examples, shape, holes)
+        return examples, self.given.check("x[1]", x[1], len(examples))
+
+    def check_rows(self, x: Any, y: Any = None) -> None:
+        """Check arrays before training or evaluation.
+
+        Raises:
+            ValueError: On data that do not fit the model.
+        """
+        target = keras.tree.flatten(self.check_inputs(x))[0]
+        holes = self.missing == "mask"
+        if y is not None:
+            target = np.asarray(y)
+            validation.check_data("y", target, self.decoder.event_shape, holes)
+        if holes:
+            target = np.where(np.isfinite(target), target, 0)
+        name = "x" if y is None else "y"
+        self.decoder.head.check_support(name, target)
+
+    @classmethod
+    def from_preset(
+        cls, name: str | Path, load_weights: bool = True, **overrides: Any
+    ) -> Any:
+        """A pretrained model, see `keras_ae.load`."""
+        from keras_ae.zoo import store  # the zoo builds on the models
+
+        return store.load(name, cls, load_weights=load_weights, **overrides)
+
+    def save_to_preset(self, folder: str | Path, **metadata: Any) -> None:
+        """Write config, weights, metadata and model card to a folder."""
+        from keras_ae.zoo import store  # the zoo builds on the models
+
+        store.save(self, folder, **metadata)
+
+    def export(
+        self,
+        filepath: str | Path,
+        format: str = "tf_saved_model",
+        **kwargs: Any,
+    ) -> Any:
+        """Write a SavedModel with all `export_endpoints`.
+
+        Args:
+            filepath: Folder to write.
+            format: `"tf_saved_model"`, or one of Keras' other formats, which
+                hold the reconstruction alone.
+            **kwargs: For the other formats, see `keras.Model.export`.
+        """
+        if format != "tf_saved_model":
+            return super().export(filepath, format=format, **kwargs)
+        return export.saved_model(self, filepath)
+
+    def export_endpoints(self) -> dict[str, tuple]:
+        """name -> (function of tensors, signature) of the SavedModel."""
+        endpoints = export.endpoints(self)
+        if self.prior is not None:
+            endpoints["sample"] = generate.endpoint(self)
+        return endpoints
+
+    @final
+    def input_specs(self) -> list[tf.TensorSpec]:
+        """Signature of the encoder's input."""
+        return self._specs("x", self.decoder.event_shape)
+
+    @final
+    def latent_specs(self) -> list[tf.TensorSpec]:
+        """Signature of the decoder's input."""
+        return self._specs("z", self.encoder.event_shape)
+
+    def _specs(self, name: str, shape: tuple) -> list[tf.TensorSpec]:
+        own = [tf.TensorSpec((None, *shape), name=name)]
+        return own if self.given is None else [*own, self.given.spec()]
+
+
+def score(terms: dict[str, tf.Tensor]) -> tf.Tensor:
+    """The one number of `score_terms`, the lower the more normal."""
+    return terms.get("negative_elbo", terms["reconstruction"])
+
+
+def _over_draws(value: tf.Tensor) -> tf.Tensor:
+    """Mean over the sample axes of `[(S...,) B]`."""
+    return tf.reduce_mean(value, axis=list(range(len(value.shape) - 1)))
+
+
+def _fixed_moment() -> Moment:
+    """Draws from a fixed seed, the same for every row."""
+    return Moment(
+        False, tf.constant(0), lambda: tf.constant([0, 0]), None, True
+    )

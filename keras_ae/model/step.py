@@ -1,0 +1,174 @@
+"""The one training step of all variants, and the terms it logs."""
+
+from collections.abc import Iterable
+from typing import Any
+from typing import final
+
+import tensorflow as tf
+
+from keras_ae.core import replicas
+from keras_ae.model.batch import Batch
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
+
+
+class Step:
+    """Mixin of `BaseAutoencoder`: differentiates, weighs, logs."""
+
+    @final
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One optimizer step of every player, all on one pass; the logged
+        terms."""
+        batch = self.unpack(data)
+        moment = self.moment(training=True, rows=batch.size)
+        players = self.players()
+        with tf.GradientTape(persistent=len(players) > 1) as tape:
+            forward = self.forward(batch, moment)
+            terms = self.reduce(self.loss_terms(forward, moment), forward)
+            weights = self.factors(moment, terms)
+            share = self.share(batch)
+            scaled = [
+                player.optimizer.scale_loss(
+                    share * weighted_sum(terms, weights, player.terms)
+                )
+                for player in players
+            ]
+        gradients = [
+            tape.gradient(total, player.variables)
+            for total, player in zip(scaled, players, strict=True)
+        ]
+        for gradient, player in zip(gradients, players, strict=True):
+            player.optimizer.apply(gradient, player.variables)
+        self.after_step(forward, moment)
+        return self.report(batch, terms, weights)
+
+    @final
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """The logged terms of a batch."""
+        batch = self.unpack(data)
+        moment = self.moment(rows=batch.size)
+        forward = self.forward(batch, moment)
+        terms = self.reduce(self.loss_terms(forward, moment), forward)
+        return self.report(batch, terms, self.factors(moment, terms))
+
+    @property
+    def step(self) -> tf.Tensor:
+        """Optimizer steps taken so far; 0 before `compile`."""
+        if not self.compiled:
+            return tf.constant(0)
+        return tf.convert_to_tensor(self.optimizer.iterations)
+
+    @final
+    def share(self, batch: Batch) -> tf.Tensor | float:
+        """The weight of this replica's mean in that of all replicas."""
+        if replicas.count() == 1:
+            return 1.0
+        own = _count(batch)
+        return tf.math.divide_no_nan(own, replicas.total(own))
+
+    @final
+    def reduce(
+        self, terms: dict[str, tf.Tensor], forward: Forward
+    ) -> dict[str, tf.Tensor]:
+        """Each term as a scalar: mean over draws, weighted mean over the
+        batch.
+
+        Raises:
+            ValueError: If terms and declaration differ, or a term has other
+                axes than those of draws and batch.
+        """
+        self._check_names(terms)
+        axes = len(forward.latent.shape) - len(self.encoder.event_shape)
+        size, weight = forward.batch.x.shape[0], forward.batch.weight
+        means = {}
+        for name, value in terms.items():
+            _check_axes(name, value, axes, size)
+            if len(value.shape) > 1:
+                value = tf.reduce_mean(value, axis=range(len(value.shape) - 1))
+            if len(value.shape) == 1 and weight is not None:
+                value = tf.math.divide_no_nan(
+                    tf.reduce_sum(value * weight), tf.reduce_sum(weight)
+                )
+            means[name] = tf.reduce_mean(value)
+        return means
+
+    def _check_names(self, terms: Iterable[str]) -> None:
+        found, declared = set(terms), set(self.terms)
+        for problem, names in (
+            ("returned terms that it does not declare", found - declared),
+            ("did not return all declared terms", declared - found),
+        ):
+            if names:
+                raise ValueError(
+                    f"{type(self).__name__} {problem}. Expected "
+                    f"{sorted(self.terms)}. Received: {sorted(terms)}, which "
+                    f"differs in {sorted(names)}"
+                )
+
+    @final
+    def factors(
+        self, moment: Moment, terms: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """The factor of every term: the variant's times that of `compile`."""
+        own = self.loss_weights(moment, terms)
+        asked = self.term_weights if self.compiled else {}
+        return {
+            name: tf.cast(own.get(name, 1.0), tf.float32)
+            * (asked[name](moment.step) if name in asked else 1.0)
+            for name in terms
+        }
+
+    @final
+    def report(
+        self,
+        batch: Batch,
+        terms: dict[str, tf.Tensor],
+        weights: dict[str, tf.Tensor],
+    ) -> dict[str, tf.Tensor]:
+        """Update the metrics: every term, their weighted sum, and those of
+        `compile(metrics=...)`, for which alone the model is run again."""
+        count = _count(batch)
+        for name, value in terms.items():
+            self.trackers[name].update_state(value, sample_weight=count)
+        loss = weighted_sum(terms, weights, terms)
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss, sample_weight=count)
+        if any(m.name == "compile_metrics" for m in self.metrics):
+            prediction = self.reconstruction(batch, self.moment())
+            return self.compute_metrics(
+                batch.x, batch.target, prediction, batch.weight
+            )
+        return self.get_metrics_result()
+
+
+def weighted_sum(
+    terms: dict[str, tf.Tensor],
+    weights: dict[str, tf.Tensor],
+    names: Iterable[str],
+) -> tf.Tensor:
+    """Sum of weight times term over `names`, a scalar."""
+    return tf.add_n([weights[name] * terms[name] for name in names])
+
+
+def _count(batch: Batch) -> tf.Tensor:
+    """Rows of a batch, or the sum of their weights, float32."""
+    if batch.weight is None:
+        return tf.cast(batch.size, tf.float32)
+    return tf.reduce_sum(batch.weight)
+
+
+def _check_axes(
+    name: str, value: tf.Tensor, axes: int, size: int | None
+) -> None:
+    """Refuse a term with axes beyond draws and batch."""
+    shape = value.shape
+    last = shape[-1] if len(shape) else None
+    if len(shape) <= axes and (last is None or size is None or last == size):
+        return
+    expected = ", ".join([*["draws"] * (axes - 1), str(size or "batch")])
+    raise ValueError(
+        f"The term {name!r} has axes that are not draws and batch. Expected "
+        f"shape ({expected}), ({size or 'batch'},) or (). Received: "
+        f"{tuple(shape)}. Sum it over the axes of an example."
+    )
