@@ -84,8 +84,7 @@ def _terms(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
 
     @tf.function(autograph=False, reduce_retracing=True)
     def terms(x: Any) -> dict[str, tf.Tensor]:
-        batch, moment = model.batch(x), model.moment()
-        return model.loss_terms(model.forward(batch, moment), moment)
+        return model.objective(x)
 
     parts, sizes = [], []
     with model.evaluation_seeds():

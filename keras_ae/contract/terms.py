@@ -10,7 +10,6 @@ from keras_ae.contract.tools import evaluate
 from keras_ae.contract.tools import examples
 from keras_ae.contract.tools import likelihood
 from keras_ae.contract.tools import make
-from keras_ae.contract.tools import objectives
 from keras_ae.contract.tools import require
 from keras_ae.contract.tools import rows
 from keras_ae.contract.tools import size_of
@@ -42,7 +41,7 @@ def check_term_shapes(cls: type[BaseAutoencoder]) -> None:
     model, x = trained(cls)
     size = size_of(x)
     for training in (False, True):
-        for name, value in objectives(model, x, training).items():
+        for name, value in model.objective(x, training=training).items():
             require(value.dtype == tf.float32, f"{name} is {value.dtype}")
             shape = tuple(value.shape)
             require(

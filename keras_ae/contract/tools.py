@@ -12,7 +12,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.model.base import BaseAutoencoder
@@ -159,14 +158,6 @@ def evaluate(
 def examples(x: Any) -> np.ndarray:
     """The examples alone, without what is given beside them."""
     return keras.tree.flatten(x)[0]
-
-
-def objectives(
-    model: BaseAutoencoder, x: Any, training: bool
-) -> dict[str, tf.Tensor]:
-    """The terms of one pass over examples."""
-    batch, moment = model.batch(x), model.moment(training)
-    return model.loss_terms(model.forward(batch, moment), moment)
 
 
 def likelihood(model: BaseAutoencoder, z: Any, x: Any) -> tfd.Distribution:

@@ -13,7 +13,6 @@ from keras_ae.contract.tools import close_logs
 from keras_ae.contract.tools import compiled
 from keras_ae.contract.tools import evaluate
 from keras_ae.contract.tools import make
-from keras_ae.contract.tools import objectives
 from keras_ae.contract.tools import require
 from keras_ae.contract.tools import rows
 from keras_ae.contract.tools import size_of
@@ -171,7 +170,7 @@ def check_sample_weight(cls: type[BaseAutoencoder]) -> None:
         runs.append((model, {k: np.array(v) for k, v in logs.items()}))
     model, _ = trained(cls)
     with model.evaluation_seeds():
-        terms = objectives(model, x, False)
+        terms = model.objective(x)
     whole = {n for n, value in terms.items() if value.shape.rank == 0}
     kept = set(terms) - whole
     close_logs(

@@ -3,6 +3,8 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae.math import levels
+
 tfd = tfp.distributions
 
 
@@ -16,6 +18,8 @@ def has_analytic_kl(q: tfd.Distribution, p: tfd.Distribution) -> bool:
         >>> has_analytic_kl(normal, tfd.Logistic(0.0, 1.0))
         False
     """
+    if isinstance(q, levels.Levels) or isinstance(p, levels.Levels):
+        return False  # TFP's sum over blocks is for independent ones
     try:
         tfd.kl_divergence(q, p)
     except NotImplementedError:
@@ -42,10 +46,9 @@ def kl_divergence(
     Reference: Kingma, Welling, 2014. Auto-Encoding Variational Bayes,
         equation 7 and appendix B. https://arxiv.org/abs/1312.6114
     """
-    try:
+    if has_analytic_kl(q, p):
         return tfd.kl_divergence(q, p)
-    except NotImplementedError:
-        return q.log_prob(z) - p.log_prob(z)
+    return q.log_prob(z) - p.log_prob(z)
 
 
 def kl_per_latent(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor:

@@ -140,12 +140,12 @@ def sample(
     get the same numbers, and from other keys on every replica.
 
     Args:
-        distribution: Batch shape `[B]`.
+        distribution: Batch shape `[(S...,) B]`.
         shape: Sample axes in front.
         seed: Of TensorFlow Probability, or of rows.
 
     Returns:
-        `[*shape, B, event]`.
+        `[*shape, (S...,) B, event]`.
     """
     if not isinstance(seed, RowSeed) or takes_rows(distribution):
         return distribution.sample(shape, seed=seed)
@@ -153,11 +153,11 @@ def sample(
         key = tf.random.experimental.stateless_fold_in(seed.key, seed.offset)
         return distribution.sample(shape, seed=key)
     rows = tf.map_fn(
-        lambda i: distribution[i].sample(shape, seed=seed.key),
-        tf.range(distribution.batch_shape_tensor()[0]),
+        lambda i: distribution[..., i].sample(shape, seed=seed.key),
+        tf.range(distribution.batch_shape_tensor()[-1]),
         fn_output_signature=distribution.dtype,
-    )  # [B, *shape, event]
-    axes = len(tf.TensorShape(shape))
+    )  # [B, *shape, (S...,) event]
+    axes = len(tf.TensorShape(shape)) + len(distribution.batch_shape) - 1
     order = [*range(1, axes + 1), 0, *range(axes + 1, len(rows.shape))]
     return tf.transpose(rows, order)
 

@@ -13,6 +13,7 @@ from keras_ae.core import rows
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.math import densities
+from keras_ae.model import compiled
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
@@ -103,7 +104,7 @@ class BaseAutoencoder(
             validation.check_count("seed", seed, 0)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.compiled_functions = {}
+        self.compiled_functions = compiled.Functions()
         self._feeds = {}
 
     # Hooks.

@@ -14,6 +14,15 @@ BATCH_SIZE = 256
 KEPT = 64  # compiled functions of one model; the oldest goes first
 
 
+class Functions:
+    """The compiled functions of a model; no dict, which TensorFlow would
+    try to save.
+    """
+
+    def __init__(self):
+        self.kept: dict[tuple, Callable] = {}
+
+
 def graph(model: keras.Model, function: Callable, **options: Any) -> Callable:
     """`function` as a `tf.function`, kept with the model.
 
@@ -33,7 +42,7 @@ def graph(model: keras.Model, function: Callable, **options: Any) -> Callable:
         fingerprint(model),
         tuple(sorted(options.items())),
     )
-    kept = model.compiled_functions
+    kept = model.compiled_functions.kept
     if key not in kept:
         if len(kept) >= KEPT:
             del kept[next(iter(kept))]

@@ -185,7 +185,7 @@ class Inference:
             x = np.asarray(x)
             validation.check_data("x", x, shape, holes)
             return x
-        if not isinstance(x, (tuple, list)) or len(x) != 2:
+        if not isinstance(x, tuple) or len(x) != 2:
             raise TypeError(
                 "Invalid type of `x`. Expected a tuple (examples, "
                 f"conditions). Received: {type(x).__name__}"

@@ -125,7 +125,9 @@ class FastTraining:
                 f"`loss`. Received: loss={loss!r}. Remove the `loss` argument "
                 "of `compile()`."
             )
-        self.term_weights = schedules.named(loss_weights or {}, "loss_weights")
+        self.term_weights = schedules.named(
+            loss_weights or {}, "loss_weights", self.terms
+        )
         self._asked = {
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,

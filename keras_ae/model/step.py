@@ -51,6 +51,20 @@ class Step:
         terms = self.reduce(self.loss_terms(forward, moment), forward)
         return self.report(batch, terms, self.factors(moment, terms))
 
+    @final
+    def objective(
+        self, x: Any, y: Any = None, training: bool = False
+    ) -> dict[str, tf.Tensor]:
+        """The terms of one pass over examples, before any mean is taken.
+
+        Args:
+            x: Examples `[B, ...]`, with what is given.
+            y: Targets, if not the examples.
+            training: Whether the pass is one of training.
+        """
+        batch, moment = self.batch(x, y), self.moment(training)
+        return self.loss_terms(self.forward(batch, moment), moment)
+
     @property
     def step(self) -> tf.Tensor:
         """Optimizer steps taken so far; 0 before `compile`."""

@@ -132,8 +132,12 @@ def test_loss_is_the_models_own():
         "Remove the `loss` argument of `compile()`",
     ):
         VAE.create((3,), 2).compile("adam", loss="mse")
-    with refused("loss_weights"):
+    with pytest.raises(TypeError, match="`loss_weights`.*`dict`"):
         VAE.create((3,), 2).compile("adam", loss_weights=[1])
+    with refused("loss_weights['kl']", "Received"):
+        VAE.create((3,), 2).compile("adam", loss_weights={"kl": -1.0})
+    with refused("loss_weights", "'kl'", "Received", "'knl'"):
+        VAE.create((3,), 2).compile("adam", loss_weights={"knl": 1.0})
 
 
 @pytest.mark.parametrize("cls", [Autoencoder, VAE])
@@ -216,11 +220,11 @@ def test_shapes_are_integers(shape):
 
 def test_terms_that_are_not_declared():
     class Odd(Autoencoder):
-        def loss_terms(self, forward, target, training):
-            terms = super().loss_terms(forward, target, training)
+        def loss_terms(self, forward, moment):
+            terms = super().loss_terms(forward, moment)
             return terms | {"extra": tf.constant(0.0)}
 
-    with refused("Odd returned terms", "Expected among", "['extra']"):
+    with refused("Odd returned terms", "Expected", "['extra']"):
         make(Odd).fit(X, verbose=0)
 
 

@@ -114,7 +114,9 @@ def test_monte_carlo_divergence_of_one_component_is_the_closed_form(name):
     single = tfd.Independent(
         tfd.Normal(one.mean()[0], one.stddev()[0]), reinterpreted_batch_ndims=1
     )
-    draws = vae.kl(posterior, posterior.sample(4000, seed=[0, 1])).numpy()
+    draws = divergences.kl_divergence(
+        posterior, vae.p_z(), posterior.sample(4000, seed=[0, 1])
+    ).numpy()
     assert draws.shape == (4000, 4)
     error = draws.std(0) / np.sqrt(4000)
     exact = tfd.kl_divergence(posterior, single).numpy()
@@ -187,13 +189,13 @@ def test_rows_that_are_redrawn_start_from_their_source():
 def test_pseudo_inputs_are_encoded_once_a_call(monkeypatch):
     vae = made({"vamp": {"components": 7}})
     sizes = []
-    encode = vae.encode
+    posterior = vae.posterior
 
-    def counted(x, training=False):
-        sizes.append(int(x.shape[0]))
-        return encode(x, training=training)
+    def counted(batch, moment):
+        sizes.append(int(batch.x.shape[0]))
+        return posterior(batch, moment)
 
-    monkeypatch.setattr(vae, "encode", counted)
+    monkeypatch.setattr(vae, "posterior", counted)
     tf.config.run_functions_eagerly(True)
     try:
         evaluation.log_likelihood(vae, rows(5), samples=3)

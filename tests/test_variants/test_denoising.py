@@ -47,7 +47,7 @@ def test_worked_example_of_the_notes(monkeypatch):
             np.testing.assert_array_equal(x[:, 0], [5.0, 10.0])
             return tf.constant(values)  # [S, B]
 
-    monkeypatch.setattr(model, "decode", lambda h, training=False: Decoded(h))
+    monkeypatch.setattr(model, "likelihood", lambda h, *rest: Decoded(h))
     model.compile("sgd", run_eagerly=True)
     loss = model.evaluate(np.array([[5.0], [10.0]]), verbose=0)
     np.testing.assert_allclose(
@@ -58,20 +58,22 @@ def test_worked_example_of_the_notes(monkeypatch):
 @pytest.mark.parametrize("corruptions", [1, 3])
 def test_versions_stand_in_front(corruptions):
     model = small(corruptions=corruptions)
-    forward = model.forward(tf.zeros([5, 3]))
-    assert forward.inputs.shape == (corruptions, 5, 3)
+    batch = model.batch(tf.zeros([5, 3]))
+    forward = model.forward(batch, model.moment())
+    noisy = forward.extras["corrupted"]
+    assert noisy.shape == (corruptions, 5, 3)
     assert forward.likelihood.batch_shape == (corruptions, 5)
-    assert len(np.unique(forward.inputs)) == corruptions * 5 * 3
+    assert len(np.unique(noisy)) == corruptions * 5 * 3
 
 
 def test_objective_is_the_mean_over_versions():
     model = small(corruptions=4)
     x = tf.constant(np.random.default_rng(0).normal(size=[5, 3]), tf.float32)
     with model.evaluation_seeds():
-        forward = model.forward(x)
+        forward = model.forward(model.batch(x), model.moment())
     each = [
         0.5 * np.square(model(noisy) - x).sum(axis=1) + 1.5 * np.log(2 * np.pi)
-        for noisy in forward.inputs
+        for noisy in forward.extras["corrupted"]
     ]
     model.compile("sgd", jit_compile=False)
     loss = model.evaluate(x, verbose=0, return_dict=True)["loss"]
@@ -137,7 +139,9 @@ def test_score_of_gaussian_data():
     model.fit(x, batch_size=1024, epochs=30, verbose=0)
     points = np.linspace(-3, 3, 13)[:, None].astype("float32")
     expected = -points / (s**2 + sigma**2)
-    np.testing.assert_allclose(model.score(points), expected, atol=0.04)
+    np.testing.assert_allclose(
+        model.log_density_gradient(points), expected, atol=0.04
+    )
 
 
 def test_score_of_a_mixture_in_the_plane():
@@ -167,10 +171,14 @@ def test_score_of_a_mixture_in_the_plane():
     _, exact = tfp.math.value_and_gradient(
         smoothed.log_prob, tf.constant(points)
     )
-    cosine = -keras.losses.cosine_similarity(exact, model.score(points))
+    cosine = -keras.losses.cosine_similarity(
+        exact, model.log_density_gradient(points)
+    )
     # The mean: at a maximum the score vanishes, and so does its direction.
     assert np.mean(cosine) > 0.95
-    slope = np.sum(exact * model.score(points)) / np.sum(exact**2)
+    slope = np.sum(exact * model.log_density_gradient(points)) / np.sum(
+        exact**2
+    )
     assert 0.9 < slope < 1.1
 
 
@@ -178,13 +186,15 @@ def test_score_does_not_need_a_gaussian_likelihood():
     model = small(likelihood=heads.Bernoulli())
     x = np.full([4, 3], 0.5, np.float32)
     expected = (model.reconstruct(x) - x) / 0.3**2
-    np.testing.assert_allclose(model.score(x), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        model.log_density_gradient(x), expected, rtol=1e-4, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", ["masking", "salt_and_pepper"])
 def test_score_needs_gaussian_noise(name):
     with pytest.raises(ValueError, match="GaussianNoise.* Received: "):
-        small(corruption=name).score(np.zeros([2, 3]))
+        small(corruption=name).log_density_gradient(np.zeros([2, 3]))
 
 
 @pytest.mark.parametrize("corruptions", [0, -1])

@@ -114,10 +114,9 @@ def test_gradient_weighs_the_draws_by_their_normalized_weights():
     x = X[:5]
     bias = made.decoder.projection.bias
     with tf.GradientTape() as tape:
-        forward = made.forward(x, training=True)
-        loss = tf.reduce_sum(
-            made.loss_terms(forward, tf.constant(x), True)["bound"]
-        )
+        moment = made.moment(training=True)
+        forward = made.forward(made.batch(x), moment)
+        loss = tf.reduce_sum(made.loss_terms(forward, moment)["bound"])
     z = forward.latent.numpy().astype(np.float64)  # [7, 5, 2]
     q = forward.posterior
     log_w = (

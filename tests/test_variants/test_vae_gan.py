@@ -25,14 +25,18 @@ def test_feature_is_half_the_squared_distance_of_features():
 
     distance = ((features(a) - features(b)) ** 2).sum(axis=1)
     expected = distance / 2 + 16 / 2 * np.log(2 * np.pi)
-    np.testing.assert_allclose(
-        made.feature(tf.constant(a), tf.constant(b), False), expected, rtol=1e-5
-    )
+    moment = made.moment()
+    seen, _ = made.judged(tf.constant(a), moment)
+    np.testing.assert_allclose(seen, features(a), rtol=1e-5, atol=1e-6)
+    forward = made.forward(made.batch(a), moment)
+    extras = forward.extras | {"decoded": made.judged(tf.constant(b), moment)}
+    terms = made.loss_terms(forward._replace(extras=extras), moment)
+    np.testing.assert_allclose(terms["feature"], expected, rtol=1e-5)
 
 
 def test_draws_have_an_axis_of_their_own():
     made = model(samples=3)
-    terms = made.decoder_terms(X, tf.constant(X), training=False)
+    terms = made.objective(X)
     assert terms["feature"].shape == (3, 32)
     assert terms["adversarial"].shape == (3, 32)
 
@@ -63,13 +67,9 @@ def test_players_minimize_what_the_paper_says():
     # Algorithm 1 of Larsen et al., with their gamma = 1 / strength.
     made = model(strength=3.0)
     made.compile(jit_compile=False)
-    names = [
-        set(p.objective(X, tf.constant(X), training=True))
-        for p in made.players()
-    ]
-    weights = {
-        n: float(made.loss_weights(made.step).get(n, 1.0)) for n in made.terms
-    }
+    names = [player.terms for player in made.players()]
+    own = made.loss_weights(made.moment(), {})
+    weights = {n: float(own.get(n, 1.0)) for n in made.terms}
     minimized = [{n: weights[n] for n in s if weights[n]} for s in names]
     assert minimized == [
         {"feature": 1.0, "kl": 1.0},

@@ -35,7 +35,7 @@ def test_gradient_through_the_draw_is_the_pathwise_gradient(samples):
     stddev = tf.constant(rng.uniform(0.5, 2, (4, 2)), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch([mean, stddev])
-        z = vae.draw(tfd.Independent(tfd.Normal(mean, stddev), 1))
+        z = vae.draw(tfd.Independent(tfd.Normal(mean, stddev), 1), vae.moment())
         loss = -tf.reduce_sum(vae.decode(z).log_prob(x))
     by_mean, by_stddev = tape.gradient(loss, [mean, stddev])
     z = z.numpy().astype(np.float64).reshape(samples, 4, 2)
@@ -72,7 +72,7 @@ def test_loss_is_the_mean_over_draws():
     vae.compile(jit_compile=False)
     x = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
     with vae.evaluation_seeds():
-        z = vae.draw(vae.encode(x))
+        z = vae.draw(vae.encode(x), vae.moment())
     expected = -np.mean(vae.decode(z).log_prob(x))
     found = vae.evaluate(x, verbose=0, return_dict=True)
     np.testing.assert_allclose(found["reconstruction"], expected, rtol=1e-5)
