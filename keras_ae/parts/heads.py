@@ -78,7 +78,7 @@ class Point(BaseHead):
 
     def distribution(self, loc: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
-        return tfd.Deterministic(self._function(loc))
+        return densities.PointMass(self._function(loc))
 
 
 @keras.saving.register_keras_serializable(registry.PACKAGE)

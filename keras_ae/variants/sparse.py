@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.math import densities
 from keras_ae.model.base import Forward
 from keras_ae.parts import sparsity as sparsities
 from keras_ae.variants.autoencoder import Autoencoder
@@ -64,7 +65,7 @@ class SparseAutoencoder(Autoencoder):
         h = super().encode(x, training=training).mean()
         rank = len(self.encoder.event_shape)
         code = self.sparsity.code(h, training)
-        return tfd.Independent(tfd.Deterministic(code), rank)
+        return tfd.Independent(densities.PointMass(code), rank)
 
     def adapt_parts(self, x: Any) -> None:
         """See `BaseAutoencoder.adapt_parts`. An encoder of one layer starts

@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.math import densities
 from keras_ae.math import quantization
 from keras_ae.model import compiled
 from keras_ae.model.base import Forward
@@ -79,7 +80,7 @@ class VQVAE(Autoencoder):
         of the encoder's output."""
         code = self.quantized(super().encode(x, training=training).mean())
         rank = len(self.encoder.event_shape)
-        return tfd.Independent(tfd.Deterministic(code), rank)
+        return tfd.Independent(densities.PointMass(code), rank)
 
     def forward(self, x: Any, training: bool = False) -> Forward:
         """The posterior is the encoder's output, the latent its codes."""
