@@ -7,6 +7,7 @@ before it is put there: what `write` leaves behind is right, or nothing.
 import contextlib
 import importlib
 import importlib.util
+import logging
 import os
 import shutil
 import tempfile
@@ -260,6 +261,8 @@ def _by_keras(format: str) -> Callable:
             tf.TensorSpec(g.shape, g.dtype, name=s.name)
             for g, s in zip(given, specs, strict=True)
         )
+        # It tells by a traceback of an optimization that it left out.
+        logging.getLogger("tf2onnx.optimizer").setLevel(logging.ERROR)
         with warnings.catch_warnings():
             # Keras adapts tf2onnx to NumPy 2 by a name that NumPy warns of.
             warnings.filterwarnings("ignore", "In the future `np.object`")
