@@ -10,6 +10,9 @@ VERSION = re.search(
     (HERE / "keras_ae" / "__init__.py").read_text(encoding="utf-8"),
     re.MULTILINE,
 )[1]
+# The first tf2onnx that does not hold protobuf below the version that
+# TensorFlow needs; the first of the others that run on NumPy 2.
+EXPORT = ["tf2onnx>=1.17", "onnx>=1.17", "onnxruntime>=1.20"]
 
 setup(
     name="keras-ae",
@@ -49,7 +52,9 @@ setup(
         "matplotlib>=3.10",
     ],
     extras_require={
-        "test": ["pytest>=8", "pandas>=2.1", "ruff>=0.9"],
+        "test": ["pytest>=8", "pandas>=2.1", "ruff>=0.9", *EXPORT],
+        # Writes ONNX files, checks and runs them.
+        "export": EXPORT,
         # Rivals to be timed against.
         "bench": ["torch>=2.4", "jax>=0.4.30", "optax>=0.2", "pythae>=0.1.2"],
     },

@@ -210,12 +210,17 @@ def run_sample(arguments: argparse.Namespace) -> None:
 
 
 def run_export(arguments: argparse.Namespace) -> None:
-    """Write a SavedModel and name its signatures."""
+    """Write a file for serving and name what it answers."""
     model = store.load(arguments.preset)
-    Path(arguments.path).mkdir(parents=True, exist_ok=True)
-    model.export(arguments.path)
-    names = ", ".join(model.export_endpoints())
-    print(f"Wrote {arguments.path} with the signatures {names}.")
+    try:
+        model.export(arguments.path, format=arguments.format)
+    except (ImportError, RuntimeError) as error:
+        # A package is missing, or the format can not hold the model.
+        raise ValueError(str(error)) from error
+    names = [*model.export_endpoints()]
+    if arguments.format != "tf_saved_model":
+        names = names[:1]  # the reconstruction
+    print(f"Wrote {arguments.path} with the signatures {', '.join(names)}.")
 
 
 def run_demo(arguments: argparse.Namespace) -> None:

@@ -115,8 +115,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     added.add_argument("--seed", type=int, default=0, help="(default: 0)")
     added.add_argument("--condition", help="for conditional variants")
     picture(added)
-    added = preset("export", "write a SavedModel for serving")
-    added.add_argument("path", help="folder to write")
+    added = preset("export", "write a file for serving, once it was checked")
+    added.add_argument("path", help="folder (SavedModel) or file to write")
+    added.add_argument(
+        "--format",
+        default="tf_saved_model",
+        help="tf_saved_model, onnx or litert (default: %(default)s)",
+    )
     added = command("demo", "show everything once, on images of digits")
     added.add_argument(
         "--out",

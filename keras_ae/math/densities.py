@@ -1,4 +1,6 @@
-"""Densities by TensorFlow's fused formulas."""
+"""Densities of TFP in fewer operations, or in simpler ones."""
+
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -53,3 +55,30 @@ class Bernoulli(tfp.distributions.Bernoulli):
         return -tf.nn.sigmoid_cross_entropy_with_logits(
             tf.broadcast_to(event, shape), tf.broadcast_to(logits, shape)
         )
+
+
+class PointMass(tfp.distributions.Deterministic):
+    """`tfd.Deterministic` whose mean and mode are its `loc`, as it is.
+
+    TFP broadcasts the point against its tolerances first, by an operation
+    (`BroadcastArgs`) that converters to other formats do not know. Without
+    tolerances there is nothing to broadcast; with them this is TFP's class.
+    """
+
+    def _batch_shape_tensor(self, **parameters: Any) -> tf.Tensor:
+        if self._tolerant():
+            return super()._batch_shape_tensor(**parameters)
+        return tf.shape(parameters.get("loc", self.loc))
+
+    def _mean(self) -> tf.Tensor:
+        if self._tolerant():
+            return super()._mean()
+        return tf.convert_to_tensor(self.loc)
+
+    def _variance(self) -> tf.Tensor:
+        if self._tolerant():
+            return super()._variance()
+        return tf.zeros_like(self.loc)
+
+    def _tolerant(self) -> bool:
+        return any(self.parameters[n] is not None for n in ("atol", "rtol"))

@@ -18,13 +18,16 @@ def has_analytic_kl(q: tfd.Distribution, p: tfd.Distribution) -> bool:
         >>> has_analytic_kl(normal, tfd.Logistic(0.0, 1.0))
         False
     """
+    return _analytic(q, p) is not None
+
+
+def _analytic(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor | None:
     if isinstance(q, levels.Levels) or isinstance(p, levels.Levels):
-        return False  # TFP's sum over blocks is for independent ones
+        return None  # TFP's sum over blocks is for independent ones
     try:
-        tfd.kl_divergence(q, p)
+        return tfd.kl_divergence(q, p)
     except NotImplementedError:
-        return False
-    return True
+        return None
 
 
 def kl_divergence(
@@ -46,9 +49,8 @@ def kl_divergence(
     Reference: Kingma, Welling, 2014. Auto-Encoding Variational Bayes,
         equation 7 and appendix B. https://arxiv.org/abs/1312.6114
     """
-    if has_analytic_kl(q, p):
-        return tfd.kl_divergence(q, p)
-    return q.log_prob(z) - p.log_prob(z)
+    kl = _analytic(q, p)
+    return q.log_prob(z) - p.log_prob(z) if kl is None else kl
 
 
 def kl_per_latent(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor:

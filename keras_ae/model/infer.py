@@ -230,18 +230,37 @@ class Inference:
         filepath: str | Path,
         format: str = "tf_saved_model",
         **kwargs: Any,
-    ) -> Any:
-        """Write a SavedModel with all `export_endpoints`.
+    ) -> None:
+        """Write a file that answers like the model without this package.
+
+        The file is opened again and compared with Python, on one and on
+        three examples, before it is put in its place. Batches have any size.
 
         Args:
-            filepath: Folder to write.
-            format: `"tf_saved_model"`, or one of Keras' other formats, which
-                hold the reconstruction alone.
-            **kwargs: For the other formats, see `keras.Model.export`.
+            filepath: Local path to write: a folder for `"tf_saved_model"`, a
+                name that ends in `.tflite` for `"litert"`.
+            format: `"tf_saved_model"`, with all `export_endpoints`; `"onnx"`
+                or `"litert"`, with the reconstruction `[B, ...]` alone.
+            **kwargs: `tolerance`, the largest difference from Python,
+                relative to an output's largest number (or 1; defaults to
+                1e-3 in single precision); others as of `keras.Model.export`.
+
+        Raises:
+            ValueError: If the format is unknown, the path does not fit it,
+                or the model is not built.
+            ImportError: If a package that the format needs is missing.
+            RuntimeError: If the file is not valid or gives other numbers;
+                then nothing is written.
+
+        Example:
+            >>> import tempfile
+            >>> model = keras_ae.Autoencoder.create((8,), 2, hidden=(16,))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     model.export(folder + "/model.tflite", format="litert")
+            ...     sorted(p.name for p in Path(folder).iterdir())
+            ['model.tflite']
         """
-        if format != "tf_saved_model":
-            return super().export(filepath, format=format, **kwargs)
-        return export.saved_model(self, filepath)
+        export.write(self, filepath, format, **kwargs)
 
     def export_endpoints(self) -> dict[str, tuple]:
         """name -> (function of tensors, signature) of the SavedModel."""

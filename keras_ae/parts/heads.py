@@ -78,7 +78,7 @@ class Point(BaseHead):
 
     def distribution(self, loc: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
-        return tfd.Deterministic(self._function(loc))
+        return densities.PointMass(self._function(loc))
 
 
 @keras.saving.register_keras_serializable(registry.PACKAGE)
@@ -217,8 +217,18 @@ class PowerSpherical(BaseHead):
         """See `BaseHead.distribution`."""
         return spherical.PowerSpherical(
             tf.math.l2_normalize(direction, axis=-1),
-            tf.nn.softplus(raw[..., 0]) + self.floor,
+            _softplus(raw[..., 0]) + self.floor,
         )
+
+
+def _softplus(x: tf.Tensor) -> tf.Tensor:
+    """`tf.nn.softplus`, to the last bit, that LiteRT does not make infinite.
+
+    LiteRT takes the logarithm of 1 + exp(x), which overflows from 89 on;
+    concentrations of thousands are common. From 20 on softplus is x.
+    """
+    large = 20.0
+    return tf.where(x > large, x, tf.nn.softplus(tf.minimum(x, large)))
 
 
 _HEADS = {

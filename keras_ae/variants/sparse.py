@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.math import densities
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
@@ -65,7 +66,7 @@ class SparseAutoencoder(Autoencoder):
         h = super().posterior(batch, moment).mean()
         rank = len(self.encoder.event_shape)
         code = self.sparsity.code(h, moment.training)
-        return tfd.Independent(tfd.Deterministic(code), rank)
+        return tfd.Independent(densities.PointMass(code), rank)
 
     def loss_terms(
         self, forward: Forward, moment: Moment

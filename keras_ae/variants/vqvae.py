@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.math import densities
 from keras_ae.math import quantization
 from keras_ae.model import compiled
 from keras_ae.model.batch import Batch
@@ -157,4 +158,4 @@ class VQVAE(Autoencoder):
 
     def _mass(self, code: tf.Tensor) -> tfd.Distribution:
         rank = len(self.encoder.event_shape)
-        return tfd.Independent(tfd.Deterministic(code), rank)
+        return tfd.Independent(densities.PointMass(code), rank)

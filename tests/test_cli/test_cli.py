@@ -18,6 +18,7 @@ import keras_ae
 from keras_ae.cli import commands
 from keras_ae.cli import demo
 from keras_ae.cli import main as cli
+from keras_ae.model import export
 from keras_ae.model import speed
 from keras_ae.zoo import recipes
 from keras_ae.zoo import store
@@ -133,6 +134,8 @@ def test_describe_knows_variants_and_presets(capsys):
         (["train", "vae", "--latent-dim", "2", "--data", "x"], "data set"),
         (["train", "beta-vae", "--latent-dim", "2", "--beta", "-1"], "`beta`"),
         (["export", "vae_digits", "line.json/x"], "line.json"),
+        (["export", "vae_digits", "x", "--format", "onx"], "one of ['onnx'"),
+        (["export", "vae_digits", "x", "--format", "litert"], "'.tflite'"),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_2(argv, message, here, capsys):
@@ -298,3 +301,32 @@ def test_the_demo_does_the_main_job(here, capsys):
         "drawn",
         "done",
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "format", "names"),
+    [
+        ("served", "tf_saved_model", "reconstruct, encode, decode, score"),
+        ("model.tflite", "litert", "reconstruct"),
+    ],
+)
+def test_export(path, format, names, here, capsys):
+    argv = ["export", "autoencoder_digits", path, "--format", format]
+    assert cli.main(argv) == 0
+    assert capsys.readouterr().out == (
+        f"Wrote {path} with the signatures {names}.\n"
+    )
+    assert (here / path).exists()
+
+
+def test_an_export_that_fails_is_one_line(here, capsys, monkeypatch):
+    def fail(model, path):
+        raise NotImplementedError("no such operation")
+
+    form = export.FORMATS["litert"]._replace(convert=fail)
+    monkeypatch.setitem(export.FORMATS, "litert", form)
+    argv = ["export", "autoencoder_digits", "m.tflite", "--format", "litert"]
+    assert cli.main(argv) == 2
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert "no such operation" in errors

@@ -77,7 +77,9 @@ def posterior(x):
     factor = np.linalg.cholesky(below_covariance).astype("float32")
 
     def under(z2):
-        known = tf.concat([z2, tf.broadcast_to(x, tf.concat([tf.shape(z2)[:-1], [3]], 0))], -1)
+        known = tf.concat(
+            [z2, tf.broadcast_to(x, tf.concat([tf.shape(z2)[:-1], [3]], 0))], -1
+        )
         return tfd.MultivariateNormalTriL(times(known, below), factor)
 
     deviation = np.sqrt(np.diag(covariance)).astype("float32")
@@ -93,9 +95,9 @@ X = (RNG.multivariate_normal(np.zeros(6), joint(), 20)[:, 3:]).astype("f")
 
 
 def exact(x):
-    return scipy.stats.multivariate_normal(
-        np.zeros(3), joint()[3:, 3:]
-    ).logpdf(x)
+    return scipy.stats.multivariate_normal(np.zeros(3), joint()[3:, 3:]).logpdf(
+        x
+    )
 
 
 def test_density_is_that_of_the_joint_normal():

@@ -147,6 +147,23 @@ def test_point_is_its_own_mean_and_draw():
     np.testing.assert_array_equal(point.sample(seed=(0, 1)), loc)
 
 
+def test_large_concentrations_are_those_of_softplus():
+    """In value and gradient, to the last bit, and never by its overflow."""
+    raw = tf.constant(np.r_[-1e4, np.linspace(-90, 90, 721), 1e4], tf.float32)[
+        :, None
+    ]
+    head = heads.PowerSpherical()
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(raw)
+        point = head(tf.ones([723, 3]), raw, rank=1)
+        found = point.distribution.concentration
+        expected = tf.nn.softplus(raw[:, 0]) + 1
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(
+        tape.gradient(found, raw), tape.gradient(expected, raw)
+    )
+
+
 def test_any_finite_number_supports_a_gaussian():
     heads.Gaussian().check_support("x", np.array([[-1e9, 1e9]]))
 
