@@ -67,7 +67,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         if self.built:
             return
         shapes = input_shape if _is_shapes(input_shape) else [input_shape]
-        self._input_shapes = shapes
+        self._input_shapes = tuple(map(tuple, shapes))
         self._input_rank = len(shapes[0])
         if not self.body.built:
             self.body.build(input_shape)

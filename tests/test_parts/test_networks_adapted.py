@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_ae
+from keras_ae.contract import tools
 from keras_ae.core import validation
 from keras_ae.parts import heads
 
@@ -225,3 +226,21 @@ def test_the_start_is_saved(tmp_path):
     twin = keras.saving.load_model(tmp_path / "model.keras")
     assert twin.decoder.head.start == "data"
     np.testing.assert_array_equal(twin.predict(x), model.predict(x))
+
+
+@pytest.mark.parametrize("name", keras_ae.variants())
+def test_the_decoder_of_every_variant_starts_from_data(name):
+    """Whatever its codes are, and what it is told beside them."""
+    model = tools.make(keras_ae.get(name))
+    x = np.asarray(model.default_target(tools.rows(type(model))))
+    model.decoder.adapt(x)
+    first = model.decoder.head.start_from(x.mean(0), x.var(0))
+    if first:
+        bias = model.decoder.projection.bias.numpy()
+        # The moments here are of single precision.
+        np.testing.assert_allclose(
+            bias[: x[0].size], first[0].ravel(), rtol=1e-5, atol=1e-6
+        )
+    model.compile("adam", jit_compile=False)
+    model.fit(tools.rows(type(model)), verbose=0)
+    assert np.isfinite(model.history.history["loss"]).all()
