@@ -79,11 +79,12 @@ def started(x: np.ndarray, start, bias: bool, seed: int):
         likelihood={"gaussian": {"scale": "shared", "start": start}},
         seed=seed,
     )
-    if bias:
-        model.decoder.adapt(x)
-    elif start == "data":
-        # Of mean 0, so that the bias stays there, and of the same square.
-        model.decoder.adapt(np.concatenate([x, -x]))
+    if start == "data":
+        # Without the bias: rows of mean 0 and of the same mean square.
+        model.decoder.adapt(x if bias else np.concatenate([x, -x]))
+    elif bias:
+        # By hand: the head leaves it, for the reason that this shows.
+        model.decoder.projection.bias.assign(x.mean(axis=0))
     model.compile(keras.optimizers.Adam(1e-3))
     return model
 

@@ -216,16 +216,23 @@ class Gaussian(BaseHead):
     def start_from(
         self, mean: np.ndarray, variance: np.ndarray
     ) -> dict[int, np.ndarray]:
-        """See `BaseHead.start_from`. Deviations of their own start from one
-        number too: values that are constant in the rows would start at 0."""
-        bias = {0: mean}
-        if self.start == "data":
-            raw = self._raw(math.sqrt(np.mean(variance)))
-            if self.scale == "shared":
-                self.raw_scale.assign(raw)
-            else:
-                bias[1] = np.full_like(mean, raw)
-        return bias
+        """See `BaseHead.start_from`.
+
+        Where a learned deviation starts at a number, the mean stays too. While
+        the deviation is far wider than the data, a decoder that says their
+        mean has little to gain from its code, and may leave it unused.
+        Deviations of their own start from one number as a shared one does:
+        those of values that are constant in the rows would start at 0.
+        """
+        if isinstance(self.scale, float):
+            return {0: mean}
+        if self.start != "data":
+            return {}
+        raw = self._raw(math.sqrt(np.mean(variance)))
+        if self.scale == "learned":
+            return {0: mean, 1: np.full_like(mean, raw)}
+        self.raw_scale.assign(raw)
+        return {0: mean}
 
     def monitors(self) -> dict[str, tf.Tensor]:
         """`scale`: the shared deviation, in units of the data."""

@@ -108,10 +108,12 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         """Start from the moments of examples, before training.
 
         The projection's bias is set such that what the network says where its
-        body is silent has the mean of the rows, and the head's weights follow
-        if they start from data, see `heads.Gaussian`. Where the projection
-        works on the last axis alone, its bias is the same at all places, and
-        so is that mean. Done once: a bias that is not as it was made stays.
+        body is silent has the mean of the rows, and the head's weights follow,
+        for heads that start from data: all but a Gaussian whose learned scale
+        starts at a number, a point behind an activation, and directions. Where
+        the projection works on the last axis alone, its bias is the same at
+        all places, and so is that mean. Done once: a bias that is not as it
+        was made stays.
 
         Args:
             rows: Examples `[N, *event_shape]` in the units of the
@@ -123,7 +125,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
 
         Example:
             >>> body = keras.Sequential([keras.layers.Dense(4, "relu")])
-            >>> network = DistributionNetwork(body, "gaussian", event_shape=2)
+            >>> network = DistributionNetwork(body, "point", event_shape=2)
             >>> network.build((None, 3))
             >>> network.adapt(np.array([[1.0, 4.0], [3.0, 8.0]]))
             >>> network(tf.zeros([1, 3])).mean().numpy().tolist()

@@ -314,18 +314,25 @@ def test_constant_data_leave_a_scale_above_the_floor(scale):
         (heads.Bernoulli(), [0.0, 1.0], [0.001, 0.999]),
         (heads.Categorical(), [0.25, 0.75], [0.25, 0.75]),
         (heads.Gaussian(1.0), [0.3, -4.0], [0.3, -4.0]),
-        (heads.Gaussian("shared"), [0.3, -4.0], [0.3, -4.0]),
+        (heads.Gaussian("shared", "data"), [0.3, -4.0], [0.3, -4.0]),
     ],
 )
 def test_a_head_starts_from_the_mean(head, mean, expected):
     head.build((None, 2))
-    before = [w.numpy() for w in head.weights]
     bias = head.start_from(np.array(mean), np.ones(2))
     found = head(tf.constant(bias[0][None], tf.float32), rank=1)
     np.testing.assert_allclose(found.mean()[0], expected, rtol=1e-5)
-    # Without "data" the scale stays where it is.
-    for weight, old in zip(head.weights, before, strict=True):
-        np.testing.assert_array_equal(weight, old)
+
+
+@pytest.mark.parametrize("scale", ["shared", "learned"])
+@pytest.mark.parametrize("start", [None, 0.1, 1.0])
+def test_a_scale_that_starts_at_a_number_keeps_the_mean(scale, start):
+    """At a wide scale a decoder that says the mean forgets its code."""
+    head = heads.Gaussian(scale, start)
+    head.build((None, 2))
+    before = [w.numpy() for w in head.weights]
+    assert head.start_from(np.ones(2), np.ones(2)) == {}
+    assert [w.numpy() for w in head.weights] == before
 
 
 @pytest.mark.parametrize("head", [heads.Point("tanh"), heads.PowerSpherical()])

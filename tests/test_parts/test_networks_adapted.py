@@ -23,7 +23,9 @@ HEADS = {
     "point": heads.Point,
     "categorical": heads.Categorical,
 }
-every_head = pytest.mark.parametrize("head", HEADS.keys() - {"categorical"})
+every_head = pytest.mark.parametrize(
+    "head", ["shared, data", "learned, data", "fixed", "bernoulli", "point"]
+)
 
 
 def decoder(head="gaussian", network="mlp", shape=SHAPE, **options):
@@ -61,7 +63,7 @@ def test_the_first_mean_is_that_of_the_data(head, network):
 
 def test_tied_networks_have_a_bias_of_their_own():
     model = keras_ae.Autoencoder.create(
-        SHAPE, 3, network="tied", likelihood=HEADS["shared"](), seed=0
+        SHAPE, 3, network="tied", likelihood=HEADS["shared, data"](), seed=0
     )
     x = data()
     model.decoder.adapt(x)
@@ -102,13 +104,15 @@ def test_the_scale_is_the_error_at_random_codes(head, network, wide):
     )
 
 
-def test_only_data_move_a_scale():
-    network = decoder("shared")
+@pytest.mark.parametrize("head", ["shared", "gaussian"])
+def test_a_scale_that_starts_at_a_number_keeps_all(head):
+    network = decoder(head)
+    before = [w.numpy() for w in network.weights]
     network.adapt(data())
-    np.testing.assert_allclose(silent(network).stddev(), 1, rtol=2e-5)
-    network = decoder("gaussian")
-    network.adapt(data())
-    np.testing.assert_allclose(silent(network).stddev(), np.log(2), rtol=2e-5)
+    for weight, old in zip(network.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+    scale = {"shared": 1, "gaussian": np.log(2)}[head]
+    np.testing.assert_allclose(silent(network).stddev(), scale, rtol=2e-5)
 
 
 @pytest.mark.parametrize("network", ["mlp", "conv"])
