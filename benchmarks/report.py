@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import common
+from benchmarks import scale_start as scale
 from keras_ae.core import markdown
 
 #: Model, contestant -> the least speed relative to it that is asked for.
@@ -133,6 +134,25 @@ def representations(found: dict) -> list[list[str]]:
     ]
 
 
+def scale_start(found: dict) -> list[list[str]]:
+    """Starts of a learned deviation, after the long training."""
+    rows = []
+    for name, result in found["results"].items():
+        for start, runs in result["starts"].items():
+            values = scale.summary(runs["long"])
+            bound, distance = values["negative ELBO"], values["distance"]
+            rows.append(
+                [
+                    f"shared deviation of {name}, start {start}",
+                    f"{bound[0]:.1f} +- {bound[1]:.1f} nats held out; samples "
+                    f"{distance[0]:.3f} +- {distance[1]:.3f} of the variance "
+                    "away",
+                    "",
+                ]
+            )
+    return rows
+
+
 def inference(found: dict) -> str:
     """A row for each preset, latency at batch 1 and throughput at 256."""
     head = ["preset", "device"]
@@ -156,6 +176,7 @@ SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
     "scaling": scaling,
     "jacobians": jacobians,
     "representations": representations,
+    "scale_start": scale_start,
 }
 
 

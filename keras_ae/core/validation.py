@@ -1,6 +1,7 @@
 """One wording for every error about an argument or about data."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -86,18 +87,29 @@ def check_hidden(name: str, value: Any) -> tuple[int, ...]:
 
 
 def check_data(
-    name: str, value: np.ndarray, event_shape: tuple, holes: bool = False
-) -> None:
+    name: str, value: Any, event_shape: tuple, holes: bool = False
+) -> tuple[float, float]:
     """Rows of finite numbers with the event shape that a model was built for.
 
+    The rows are looked at in parts of a few megabytes in the type that they
+    have: nothing is copied, bytes stay bytes.
+
     Args:
-        name: Of the argument, for messages.
-        value: `[N, ...]`.
+        name: What the rows are, for messages: `"x"`.
+        value: `[N, *event_shape]`, of any type of real numbers.
         event_shape: Shape of one row.
-        holes: Whether a value may be NaN, for "not observed".
+        holes: Whether NaN is allowed, for "not observed".
+
+    Returns:
+        The least and the greatest of all values, holes aside.
 
     Raises:
-        ValueError: On no rows, another shape, NaN or infinite values.
+        ValueError: On no rows, another shape, what are no numbers, and NaN,
+            infinite values or such as single precision does not reach.
+
+    Example:
+        >>> check_data("x", np.array([[0, 7], [255, 3]], "uint8"), (2,))
+        (0.0, 255.0)
     """
     value = np.asarray(value)
     expected = f"an array of shape ({', '.join(map(str, ('N', *event_shape)))})"
@@ -112,18 +124,70 @@ def check_data(
             f"`{name}` is empty. Expected {expected} with N of at least 1. "
             f"Received: shape {value.shape}"
         )
-    low, high = float(value.min()), float(value.max())
+    if value.dtype.kind in "OSUMmcT":
+        raise ValueError(
+            f"`{name}` does not hold real numbers. Expected {expected} of "
+            f"integers or floats. Received: dtype {value.dtype}. Encode text "
+            "and dates as numbers; then convert by astype('float32')."
+        )
+    low, high = limits(value, holes)
     if not (math.isfinite(low) and math.isfinite(high)):
-        good = np.isfinite(value) | (np.isnan(value) if holes else False)
-        rows = good.reshape(len(value), -1).all(axis=1)
-        bad = np.flatnonzero(~rows)
-        if not bad.size:
-            return
+        bad = np.concatenate(
+            [start + _infinite(part, holes) for start, part in parts(value)]
+        )
         raise ValueError(
             f"`{name}` holds NaN or infinite values. Expected finite numbers. "
             f"Received: {len(bad)} such rows, the first at {bad[:5].tolist()}. "
             "Drop or fill them."
         )
+    return low, high
+
+
+#: Bytes that a check looks at together.
+PART = 1 << 22
+
+
+def parts(value: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Consecutive rows of at most `PART` bytes, views, each with the number
+    of its first row; a larger row is a part of its own.
+
+    Example:
+        >>> [start for start, rows in parts(np.zeros([3, PART // 4], "int16"))]
+        [0, 2]
+    """
+    size = max(1, PART // max(1, value[:1].nbytes))
+    for start in range(0, len(value), size):
+        yield start, value[start : start + size]
+
+
+def limits(value: np.ndarray, holes: bool = False) -> tuple[float, float]:
+    """The least and the greatest value, as single precision has them; NaN
+    where there is one, unless it is a hole.
+
+    Example:
+        >>> limits(np.array([[-1e39, 2.0]]))
+        (-inf, 2.0)
+    """
+    least, most = (np.fmin, np.fmax) if holes else (np.minimum, np.maximum)
+    ends = np.array(
+        [
+            (least.reduce(p, axis=None), most.reduce(p, axis=None))
+            for _, p in parts(value)
+        ]
+    )
+    low, high = least.reduce(ends[:, 0]), most.reduce(ends[:, 1])
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.float32([low, high])).all():
+            low, high = np.float32(low), np.float32(high)
+    return float(low), float(high)
+
+
+def _infinite(rows: np.ndarray, holes: bool) -> np.ndarray:
+    """Numbers of the rows that are not finite in single precision."""
+    with np.errstate(over="ignore"):
+        single = rows.reshape(len(rows), -1).astype(np.float32)
+    finite = np.isfinite(single) | (holes & np.isnan(single))
+    return np.flatnonzero(~finite.all(axis=1))
 
 
 def is_array(value: Any) -> bool:

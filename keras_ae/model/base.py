@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae import spaces
 from keras_ae.core import rows
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
@@ -33,6 +34,7 @@ from keras_ae.parts.priors import BasePrior
 tfd = tfp.distributions
 
 MISSING = ("refuse", "mask")
+START_ROWS = 10_000  # as many tell mean and variance to one in a hundred
 
 
 class BaseAutoencoder(
@@ -57,6 +59,8 @@ class BaseAutoencoder(
     Args:
         encoder: `DistributionNetwork` from examples to codes.
         decoder: `DistributionNetwork` from codes to examples.
+        space: What one example is, as in `spaces.get`. Defaults to an `Array`
+            of the shape that the decoder makes.
         given: What encoder and decoder are told beside the example, a
             condition as in `conditions.get`, or None. With it, where others
             take examples this model takes `(examples, conditions)`, and
@@ -81,6 +85,7 @@ class BaseAutoencoder(
         encoder: networks.DistributionNetwork,
         decoder: networks.DistributionNetwork,
         *,
+        space: Any = None,
         given: int | dict | conditions.BaseCondition | None = None,
         missing: str = "refuse",
         seed: int | None = None,
@@ -98,6 +103,11 @@ class BaseAutoencoder(
         self.decoder = validation.check_type(
             "decoder", decoder, networks.DistributionNetwork, hint
         )
+        shape = self.decoder.event_shape
+        self.space = spaces.get(shape if space is None else space)
+        if self.space.shape != shape:
+            expected = f"a space of examples of shape {shape}, the decoder's"
+            raise ValueError(validation.invalid("space", expected, space))
         self.given = None if given is None else conditions.get(given)
         self.missing = validation.check_in("missing", missing, MISSING)
         if seed is not None:
@@ -208,8 +218,8 @@ class BaseAutoencoder(
             weight: `[B]`.
         """
         x, given = (x, None) if self.given is None else x
-        x = tf.cast(x, tf.float32)
-        target = x if y is None else tf.cast(y, tf.float32)
+        x = self.space.tensor(x)
+        target = x if y is None else self.space.tensor(y)
         mask = None
         if self.missing == "mask":
             mask = tf.math.is_finite(target)
@@ -239,8 +249,19 @@ class BaseAutoencoder(
         """
         x = self.check_inputs(rows.sources(x))
         self.build_on(x)
+        examples = keras.tree.flatten(x)[0]
+        self.start_from(examples)
+        examples = np.concatenate([*self.space.chunks(examples)])
         for own in part.parts_of(self):
-            own.adapt(self, np.asarray(keras.tree.flatten(x)[0], np.float32))
+            own.adapt(self, examples)
+
+    @final
+    def start_from(self, examples: np.ndarray) -> None:
+        """Start the likelihood from checked examples `[N, ...]`, where its
+        head was made with `start="data"` and nothing is trained yet."""
+        if getattr(self.decoder.head, "start", None) == "data":
+            first = self.space.chunks(examples[:START_ROWS])
+            self.decoder.adapt(np.concatenate([*first]))
 
     def call(self, x: Any, training: bool = False) -> tf.Tensor:
         """The mean of p(x|z) at the code of x, `[B, ...]`."""
@@ -261,7 +282,8 @@ class BaseAutoencoder(
         for own in part.parts_of(self):
             if own.terms:
                 self.terms = self.terms | own.terms
-        self.trackers = {n: keras.metrics.Mean(name=n) for n in self.terms}
+        logged = [*self.terms, *self.decoder.head.monitors()]
+        self.trackers = {n: keras.metrics.Mean(name=n) for n in logged}
         self.built = True
 
     @final

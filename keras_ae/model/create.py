@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_ae import spaces
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.config import seeded_weights
@@ -24,7 +25,7 @@ class Creation:
     @classmethod
     def create(
         cls,
-        input_shape: int | Sequence[int],
+        input_shape: int | Sequence[int] | spaces.BaseSpace,
         latent_dim: int | Sequence[int],
         *,
         network: str = "mlp",
@@ -38,7 +39,8 @@ class Creation:
         """The smallest working model, built.
 
         Args:
-            input_shape: Shape of one example, without batch axis.
+            input_shape: What one example is: a space, such as
+                `spaces.Image(28, 28)`, or its shape without batch axis.
             latent_dim: Length of a code.
             network: `"linear"`, `"tied"` (linear, the decoder's weights those
                 of the encoder), `"mlp"`, `"gated"` or `"conv"`. Defaults to
@@ -55,7 +57,10 @@ class Creation:
         """
         own = {*cls.parameters()} - {"encoder", "decoder"}
         check_known(options, {*inspect.signature(cls.create).parameters, *own})
-        input_shape = validation.check_shape("input_shape", input_shape)
+        space = spaces.get(input_shape, "input_shape")
+        input_shape = space.shape
+        if likelihood is None:
+            likelihood = space.likelihood or cls.likelihood_head()
         latent_shape = validation.check_shape("latent_dim", latent_dim)
         settings = {"hidden": hidden, "activation": activation}
         built_on: tuple = (None, *input_shape)
@@ -75,10 +80,11 @@ class Creation:
                 ),
                 networks.DistributionNetwork(
                     bodies[1],
-                    cls.likelihood_head() if likelihood is None else likelihood,
+                    likelihood,
                     input_shape,
                     tied=network == "tied",
                 ),
+                space=space,
                 seed=seed,
                 **options,
             )

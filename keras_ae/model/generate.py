@@ -96,7 +96,7 @@ def impute(
             (x, tf.stack([seeds, tf.zeros_like(seeds)], axis=1)),
             fn_output_signature=tf.float32,
         )
-        raw = tf.cast(keras.tree.flatten(x)[0], tf.float32)
+        raw = model.space.tensor(keras.tree.flatten(x)[0])
         raw = raw if draws is None else raw[:, None]
         return tf.where(tf.math.is_finite(raw), raw, filled)
 

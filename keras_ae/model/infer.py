@@ -180,10 +180,10 @@ class Inference:
             ValueError: On another shape, no rows, NaN or infinite values.
             TypeError: Without conditions where the model is told some.
         """
-        shape, holes = self.decoder.event_shape, self.missing == "mask"
+        holes = self.missing == "mask"
         if self.given is None:
             x = np.asarray(x)
-            validation.check_data("x", x, shape, holes)
+            self.space.check("x", x, holes)
             return x
         if not isinstance(x, tuple) or len(x) != 2:
             raise TypeError(
@@ -191,7 +191,7 @@ class Inference:
                 f"conditions). Received: {type(x).__name__}"
             )
         examples = np.asarray(x[0])
-        validation.check_data("x[0]", examples, shape, holes)
+        self.space.check("x[0]", examples, holes)
         return examples, self.given.check("x[1]", x[1], len(examples))
 
     def check_rows(self, x: Any, y: Any = None) -> None:
@@ -204,11 +204,12 @@ class Inference:
         holes = self.missing == "mask"
         if y is not None:
             target = np.asarray(y)
-            validation.check_data("y", target, self.decoder.event_shape, holes)
-        if holes:
-            target = np.where(np.isfinite(target), target, 0)
+            self.space.check("y", target, holes)
         name = "x" if y is None else "y"
-        self.decoder.head.check_support(name, target)
+        for part in self.space.chunks(target):
+            self.decoder.head.check_support(
+                name, np.nan_to_num(part) if holes else part
+            )
 
     @classmethod
     def from_preset(

@@ -142,7 +142,7 @@ class Step:
         """Update the metrics: every term, their weighted sum, and those of
         `compile(metrics=...)`, for which alone the model is run again."""
         count = _count(batch)
-        for name, value in terms.items():
+        for name, value in (terms | self.decoder.head.monitors()).items():
             self.trackers[name].update_state(value, sample_weight=count)
         loss = weighted_sum(terms, weights, terms)
         for metric in self.metrics:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -15,6 +16,8 @@ from keras_ae.core.config import AutoConfig
 from keras_ae.parts import heads
 
 tfd = tfp.distributions
+
+PROBES = 100  # random codes that tell how far an untrained network strays
 
 
 @keras.saving.register_keras_serializable(registry.PACKAGE)
@@ -64,6 +67,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         if self.built:
             return
         shapes = input_shape if _is_shapes(input_shape) else [input_shape]
+        self._input_shapes = tuple(map(tuple, shapes))
         self._input_rank = len(shapes[0])
         if not self.body.built:
             self.body.build(input_shape)
@@ -82,13 +86,92 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         self._widths = sizes
         layer = Transposed if self.tied else keras.layers.Dense
         self.projection = layer(
-            sum(sizes), name="projection", dtype=self.dtype_policy
+            sum(sizes),
+            bias_initializer=self._first_bias,
+            name="projection",
+            dtype=self.dtype_policy,
         )
         self.projection.build(features)
         if not self.head.built:
             self.head.build((None, *self.event_shape))
             self.head.built = True
         self.built = True
+
+    def _first_bias(self, shape: tuple, dtype: Any = None) -> Any:
+        """What the projection's bias starts at."""
+        starts = self.head.starts()
+        parts = [starts.get(i, 0.0) for i in range(len(self._widths))]
+        bias = np.repeat(np.float32(parts), self._widths).reshape(shape)
+        return keras.ops.convert_to_tensor(bias, dtype)
+
+    def adapt(self, rows: np.ndarray) -> None:
+        """Start from the moments of examples, before training.
+
+        The projection's bias is set such that what the network says where its
+        body is silent has the mean of the rows, and the head's weights follow,
+        for heads that start from data: all but a Gaussian whose learned scale
+        starts at a number, a point behind an activation, and directions. Where
+        the projection works on the last axis alone, its bias is the same at
+        all places, and so is that mean. Done once: a bias that is not as it
+        was made stays.
+
+        Args:
+            rows: Examples `[N, *event_shape]` in the units of the
+                distribution; NaN is a value that was not observed.
+
+        Raises:
+            ValueError: If the network is not built, and on rows of another
+                shape, or none.
+
+        Example:
+            >>> body = keras.Sequential([keras.layers.Dense(4, "relu")])
+            >>> network = DistributionNetwork(body, "point", event_shape=2)
+            >>> network.build((None, 3))
+            >>> network.adapt(np.array([[1.0, 4.0], [3.0, 8.0]]))
+            >>> network(tf.zeros([1, 3])).mean().numpy().tolist()
+            [[2.0, 6.0]]
+        """
+        if not self.built:
+            raise ValueError(
+                f"{self.name!r} is not built. Expected a built network to "
+                "start from examples. Call `build` first."
+            )
+        shape = np.shape(rows)
+        if shape[1:] != self.event_shape or not shape[0]:
+            raise ValueError(
+                "Invalid shape of `rows`. Expected at least one row, (N, "
+                f"{', '.join(map(str, self.event_shape))}). Received: shape "
+                f"{shape}"
+            )
+        bias = self.projection.bias
+        first = self._first_bias(bias.shape, bias.dtype).numpy()
+        if not np.array_equal(bias.numpy(), first):
+            return
+        sizes = self.head.sizes(self.event_shape[-1])
+        last = self._widths == sizes  # the projection is of the last axis
+        mean, variance = _moments(
+            rows, self.event_shape[-1:] if last else self.event_shape
+        )
+        found = self.head.start_from(
+            mean, variance + self._spread().reshape(mean.shape)
+        )
+        parts = np.split(first, np.cumsum(self._widths)[:-1])
+        for i, part in found.items():
+            parts[i] = np.ravel(part)
+        bias.assign(np.concatenate(parts))
+
+    def _spread(self) -> np.ndarray:
+        """Mean square of the first part's numbers at standard normal inputs,
+        `[widths[0]]`: how far an untrained network strays from its bias."""
+        rng = np.random.default_rng(0)
+        inputs = [
+            tf.constant(rng.normal(size=(PROBES, *shape[1:])), tf.float32)
+            for shape in self._input_shapes
+        ]
+        features = self.body(inputs if len(inputs) > 1 else inputs[0])
+        numbers = self.projection(features)[..., : self._widths[0]]
+        axes = range(len(numbers.shape) - 1)
+        return np.mean(np.square(numbers, dtype=np.float64), axis=tuple(axes))
 
     def tie(self, other: "DistributionNetwork") -> None:
         """Use the weights of another network's projection, transposed; both
@@ -155,18 +238,22 @@ class Transposed(keras.Layer):
 
     Args:
         units: Values of an output.
+        bias_initializer: As of a dense layer. Defaults to zeros.
     """
 
-    def __init__(self, units: int, **kwargs: Any):
+    def __init__(
+        self, units: int, bias_initializer: Any = "zeros", **kwargs: Any
+    ):
         super().__init__(**kwargs)
         self.units = units
+        self.bias_initializer = keras.initializers.get(bias_initializer)
         self._kernel: Callable | None = None
 
     def build(self, input_shape: Any) -> None:
         """Make the bias."""
         self.features = input_shape[-1]
         self.bias = self.add_weight(
-            shape=(self.units,), initializer="zeros", name="bias"
+            shape=(self.units,), initializer=self.bias_initializer, name="bias"
         )
 
     def tie(self, dense: keras.layers.Dense) -> None:
@@ -183,6 +270,25 @@ class Transposed(keras.Layer):
             )
         kernel = keras.ops.convert_to_tensor(self._kernel())
         return keras.ops.matmul(inputs, keras.ops.transpose(kernel)) + self.bias
+
+
+def _moments(rows: np.ndarray, shape: tuple) -> tuple:
+    """Mean and variance over all axes but the last ones, of `shape`, in
+    double precision, a few megabytes of rows at a time."""
+    rows = np.asarray(rows)
+
+    def total(function: Callable) -> np.ndarray:
+        sums = [
+            np.nansum(
+                function(part.reshape(-1, *shape).astype(np.float64)), axis=0
+            )
+            for _, part in validation.parts(rows)
+        ]
+        return np.sum(sums, axis=0)
+
+    count = np.maximum(total(lambda part: ~np.isnan(part)), 1)
+    mean = total(lambda part: part) / count
+    return mean, total(lambda part: (part - mean) ** 2) / count
 
 
 def _is_shapes(shape: Any) -> bool:

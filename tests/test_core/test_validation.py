@@ -1,6 +1,7 @@
 """Bad input: what was wrong, what was expected, what came, what to do."""
 
 import re
+import tracemalloc
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from keras_ae import Autoencoder
 from keras_ae import DistributionNetwork
 from keras_ae.core import validation
 
+RNG = np.random.default_rng(7)
 X = np.random.default_rng(0).uniform(size=(12, 3)).astype("float32")
 
 
@@ -296,3 +298,81 @@ def test_shapes(shape, expected):
 )
 def test_rows_in_memory(value, expected):
     assert validation.is_array(value) is expected
+
+
+# Rows in parts.
+
+KINDS = ["uint8", "int64", "bool", "float16", "float32", "float64"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1, 7, 100, 10**6])
+def test_limits_in_parts_are_those_of_the_whole(kind, size, monkeypatch):
+    monkeypatch.setattr(validation, "PART", size)
+    value = (RNG.random((23, 3, 2)) * 200).astype(kind)
+    found = validation.check_data("x", value, (3, 2))
+    assert found == (value.min(), value.max())
+    joined = [part for _, part in validation.parts(value)]
+    np.testing.assert_array_equal(np.concatenate(joined), value)
+    assert all(part.base is not None for part in joined)
+    firsts = [start for start, _ in validation.parts(value)]
+    lengths = [len(part) for part in joined]
+    assert firsts == [0, *np.cumsum(lengths)[:-1]]
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("size", [1, 50, 10**6])
+def test_rows_that_are_not_finite_are_named(kind, bad, size, monkeypatch):
+    monkeypatch.setattr(validation, "PART", size)
+    value = RNG.random((40, 4)).astype(kind)
+    places = [3, 4, 11, 12, 30, 31, 39]
+    value[places, RNG.integers(4, size=7)] = bad
+    with refused("NaN or infinite", "Received: 7 such", "[3, 4, 11, 12, 30]"):
+        validation.check_data("x", value, (4,))
+    finite = np.delete(value, places, axis=0)
+    low, high = validation.check_data("x", finite, (4,))
+    assert (low, high) == (finite.min(), finite.max())
+
+
+def test_what_single_precision_does_not_reach_is_infinite():
+    """The model would see an infinite number."""
+    value = np.ones((4, 2))
+    value[2, 1] = 1e39
+    with refused("NaN or infinite", "1 such rows", "[2]"):
+        validation.check_data("x", value, (2,))
+    value[2, 1] = np.finfo(np.float32).max
+    validation.check_data("x", value, (2,))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.array([["a", "b"]]),
+        np.array([[1, None]]),
+        np.array([[1j, 0]]),
+        np.array([["2020-01-01", "2021-01-01"]], "datetime64[D]"),
+    ],
+    ids=["text", "objects", "complex", "dates"],
+)
+def test_what_are_no_numbers(value):
+    with refused("real numbers", "Expected an array", "Received: dtype"):
+        validation.check_data("x", value, (2,))
+
+
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_rows_are_not_copied(spoiled, monkeypatch):
+    monkeypatch.setattr(validation, "PART", 1 << 16)
+    rows = np.zeros((4000, 1000), np.float32)  # 16 MB
+    rows = rows[:, ::2]  # nor where they do not lie together
+    if spoiled:
+        rows[-1, -1] = np.nan
+    tracemalloc.start()
+    try:
+        validation.check_data("x", rows, (500,))
+    except ValueError:
+        assert spoiled
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # A part as it is, in single precision, and its flags.
+    assert peak < 6 * validation.PART

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import optimize
 from scipy import special
 from scipy import stats
 
@@ -218,7 +219,12 @@ def test_get():
 
 @pytest.mark.parametrize(
     "head",
-    [heads.Gaussian(0.5), heads.Gaussian("shared"), heads.Bernoulli()],
+    [
+        heads.Gaussian(0.5),
+        heads.Gaussian("shared"),
+        heads.Gaussian(start="data"),
+        heads.Bernoulli(),
+    ],
     ids=lambda head: head.get_config().get("scale", "bernoulli"),
 )
 def test_config_round_trip(head):
@@ -226,3 +232,127 @@ def test_config_round_trip(head):
     twin = keras.saving.deserialize_keras_object(config)
     assert type(twin) is type(head)
     assert twin.get_config() == head.get_config()
+
+
+# Where a head starts.
+
+
+def best_scale(x, loc):
+    """The most likely shared deviation, by search."""
+    found = optimize.minimize_scalar(
+        lambda log: -stats.norm.logpdf(x, loc, np.exp(log)).sum(),
+        bounds=(-10, 10),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    return np.exp(found.x)
+
+
+@pytest.mark.parametrize("start", [1e-3, 0.1, 1, 2.5, 1e4])
+def test_a_shared_scale_starts_where_it_is_told(start):
+    head = heads.Gaussian("shared", start=start)
+    x, loc = normal(), normal()
+    found = log_prob(head, x, loc)
+    expected = stats.norm.logpdf(x, loc, start).sum((1, 2))
+    # Twice the relative error of the scale, near 1e-6, times the quadratic.
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-4)
+    np.testing.assert_allclose(head.monitors()["scale"], start, rtol=1e-5)
+
+
+def test_a_shared_scale_is_monitored():
+    head = heads.Gaussian("shared")
+    head.build((None, 2))
+    for raw in (-3.0, 0.0, 2.0):
+        head.raw_scale.assign(raw)
+        (name, value), *others = head.monitors().items()
+        assert (name, others, value.shape) == ("scale", [], ())
+        scale = head(tf.zeros([1, 2]), rank=1).stddev()[0, 0]
+        np.testing.assert_array_equal(value, scale)
+
+
+@pytest.mark.parametrize(
+    "head", [heads.Gaussian(), heads.Gaussian(2.0), heads.Bernoulli()]
+)
+def test_heads_without_one_scale_have_nothing_to_monitor(head):
+    assert head.monitors() == {}
+
+
+@pytest.mark.parametrize("start", ["Data", "1", "learned"])
+def test_unknown_start(start):
+    with pytest.raises(ValueError, match="`start`.*data.*Received: start='"):
+        heads.Gaussian("shared", start=start)
+
+
+@pytest.mark.parametrize("start", [0, -1, np.nan, np.inf, 1e-6])
+def test_start_out_of_range(start):
+    with pytest.raises(ValueError, match="`start`.*Received: start="):
+        heads.Gaussian("learned", start=start)
+
+
+@pytest.mark.parametrize("start", [1.0, "data"])
+def test_a_fixed_scale_does_not_start(start):
+    with pytest.raises(ValueError, match="Expected None.*Received: start="):
+        heads.Gaussian(0.5, start=start)
+
+
+@pytest.mark.parametrize("scale", ["shared", "learned"])
+def test_a_scale_from_data_is_the_most_likely_one(scale):
+    x = RNG.normal([3.0, -2.0, 0.5], [0.2, 0.1, 0.4], (500, 3))
+    mean = x.mean(0)
+    head = heads.Gaussian(scale, start="data")
+    head.build((None, 3))
+    bias = head.start_from(mean, x.var(0))
+    parts = [tf.constant(bias[i][None], tf.float32) for i in sorted(bias)]
+    assert len(parts) == head.parts
+    found = head(*parts, rank=1)
+    np.testing.assert_allclose(found.mean()[0], mean, rtol=1e-6)
+    # The search is exact to 1e-8, single precision to 1e-6.
+    np.testing.assert_allclose(
+        found.stddev()[0], np.full(3, best_scale(x, mean)), rtol=3e-6
+    )
+
+
+@pytest.mark.parametrize("scale", ["shared", "learned"])
+def test_constant_data_leave_a_scale_above_the_floor(scale):
+    head = heads.Gaussian(scale, start="data")
+    head.build((None, 3))
+    bias = head.start_from(np.ones(3), np.zeros(3))
+    parts = [tf.constant(bias[i][None], tf.float32) for i in sorted(bias)]
+    np.testing.assert_allclose(
+        head(*parts, rank=1).stddev(), np.full((1, 3), 1e-4), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "mean", "expected"),
+    [
+        (heads.Point(), [0.3, -4.0], [0.3, -4.0]),
+        (heads.Bernoulli(), [0.3, 0.875], [0.3, 0.875]),
+        (heads.Bernoulli(), [0.0, 1.0], [0.001, 0.999]),
+        (heads.Categorical(), [0.25, 0.75], [0.25, 0.75]),
+        (heads.Gaussian(1.0), [0.3, -4.0], [0.3, -4.0]),
+        (heads.Gaussian("shared", "data"), [0.3, -4.0], [0.3, -4.0]),
+    ],
+)
+def test_a_head_starts_from_the_mean(head, mean, expected):
+    head.build((None, 2))
+    bias = head.start_from(np.array(mean), np.ones(2))
+    found = head(tf.constant(bias[0][None], tf.float32), rank=1)
+    np.testing.assert_allclose(found.mean()[0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", ["shared", "learned"])
+@pytest.mark.parametrize("start", [None, 0.1, 1.0])
+def test_a_scale_that_starts_at_a_number_keeps_the_mean(scale, start):
+    """At a wide scale a decoder that says the mean forgets its code."""
+    head = heads.Gaussian(scale, start)
+    head.build((None, 2))
+    before = [w.numpy() for w in head.weights]
+    assert head.start_from(np.ones(2), np.ones(2)) == {}
+    assert [w.numpy() for w in head.weights] == before
+
+
+@pytest.mark.parametrize("head", [heads.Point("tanh"), heads.PowerSpherical()])
+def test_heads_that_do_not_start_from_data(head):
+    assert head.start_from(np.ones(3), np.ones(3)) == {}
+    assert head.starts() == {}
