@@ -79,6 +79,8 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
             model, so that training resumes exactly.
     """
 
+    kind = "variant"
+
     #: name -> one line with unit; these are logged.
     terms: dict[str, str] = {}
     #: What `create` puts on the encoder, and by default on the decoder.

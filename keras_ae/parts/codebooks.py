@@ -28,6 +28,8 @@ class BaseCodebook(AutoConfig, keras.Layer, abc.ABC):
             Defaults to 0.1.
     """
 
+    kind = "codebook"
+
     #: Weight of the codebook term: whether the table learns by gradient.
     weight = 1.0
 
@@ -110,7 +112,7 @@ class BaseCodebook(AutoConfig, keras.Layer, abc.ABC):
         means of assigned vectors; both `[K, d]`."""
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("gradient")
 class GradientCodebook(BaseCodebook):
     """Codes pulled to the encoder's outputs by the optimizer.
 
@@ -126,7 +128,7 @@ class GradientCodebook(BaseCodebook):
         return table
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("ema")
 class EMACodebook(BaseCodebook):
     """Codes that are running means of the vectors assigned to them.
 
@@ -144,9 +146,6 @@ class EMACodebook(BaseCodebook):
         return averaged
 
 
-_CODEBOOKS = {"gradient": GradientCodebook, "ema": EMACodebook}
-
-
 def get(identifier: str | dict | BaseCodebook) -> BaseCodebook:
     """A codebook by name, by `{name: arguments}`, or itself.
 
@@ -154,4 +153,4 @@ def get(identifier: str | dict | BaseCodebook) -> BaseCodebook:
         >>> get({"ema": {"size": 64}}).size
         64
     """
-    return registry.part("codebook", identifier, _CODEBOOKS, BaseCodebook)
+    return registry.part(BaseCodebook, identifier)

@@ -2,7 +2,6 @@
 
 import abc
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -16,6 +15,8 @@ tfd = tfp.distributions
 
 class BaseConstraint(AutoConfig, abc.ABC):
     """A function of the KL that keeps it away from zero."""
+
+    kind = "constraint"
 
     @abc.abstractmethod
     def __call__(
@@ -35,7 +36,7 @@ class BaseConstraint(AutoConfig, abc.ABC):
         """
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("free_bits")
 class FreeBits(BaseConstraint):
     """Every latent may spend a minimum of nats without being charged.
 
@@ -76,7 +77,7 @@ class FreeBits(BaseConstraint):
         return tf.reduce_sum(tf.maximum(kl, self.minimum(step)))
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("capacity")
 class Capacity(BaseConstraint):
     """The KL is held at a target, which usually rises during training.
 
@@ -114,9 +115,6 @@ class Capacity(BaseConstraint):
         return tf.abs(tf.reduce_mean(kl) - self.target(step))
 
 
-_CONSTRAINTS = {"free_bits": FreeBits, "capacity": Capacity}
-
-
 def get(identifier: str | dict | BaseConstraint) -> BaseConstraint:
     """A constraint by name, by `{name: arguments}`, or itself.
 
@@ -128,4 +126,4 @@ def get(identifier: str | dict | BaseConstraint) -> BaseConstraint:
         >>> get({"free_bits": {"minimum": 0.5}})
         FreeBits(minimum=Constant(constant=0.5))
     """
-    return registry.part("constraint", identifier, _CONSTRAINTS, BaseConstraint)
+    return registry.part(BaseConstraint, identifier)

@@ -30,6 +30,8 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     one example.
     """
 
+    kind = "head"
+
     parts = 1
 
     def __init__(self, **kwargs: Any):
@@ -56,7 +58,7 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
         del name, value  # any finite number is inside
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("point")
 class Point(BaseHead):
     """A point mass: the head of deterministic codes.
 
@@ -81,7 +83,7 @@ class Point(BaseHead):
         return tfd.Deterministic(self._function(loc))
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("gaussian")
 class Gaussian(BaseHead):
     """Independent normals; the deviation learned, shared or fixed.
 
@@ -136,7 +138,7 @@ class Gaussian(BaseHead):
         return draws.Normal(loc, tf.nn.softplus(raw) + self.floor)
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("bernoulli")
 class Bernoulli(BaseHead):
     """Independent bits by their logits; the mean is the sigmoid.
 
@@ -160,7 +162,7 @@ class Bernoulli(BaseHead):
             )
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("categorical")
 class Categorical(BaseHead):
     """One-hot vectors along the last axis; the mean is the softmax.
 
@@ -184,7 +186,7 @@ class Categorical(BaseHead):
             )
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("power_spherical")
 class PowerSpherical(BaseHead):
     """Unit vectors along the last axis, spread around a mean direction.
 
@@ -221,15 +223,6 @@ class PowerSpherical(BaseHead):
         )
 
 
-_HEADS = {
-    "point": Point,
-    "gaussian": Gaussian,
-    "bernoulli": Bernoulli,
-    "categorical": Categorical,
-    "power_spherical": PowerSpherical,
-}
-
-
 def get(identifier: str | dict | BaseHead) -> BaseHead:
     """A head by name, by `{name: arguments}`, or itself.
 
@@ -237,4 +230,4 @@ def get(identifier: str | dict | BaseHead) -> BaseHead:
         >>> get({"gaussian": {"scale": 0.5}}).scale
         0.5
     """
-    return registry.part("head", identifier, _HEADS, BaseHead)
+    return registry.part(BaseHead, identifier)

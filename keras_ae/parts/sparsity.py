@@ -2,7 +2,6 @@
 
 import abc
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -15,6 +14,8 @@ tfd = tfp.distributions
 
 class BaseSparsity(AutoConfig, abc.ABC):
     """A change of the code, a penalty on it, or both."""
+
+    kind = "sparsity"
 
     def check_shape(self, event_shape: tuple[int, ...]) -> None:
         """Raise `ValueError` if codes of this shape cannot be sparse so."""
@@ -33,7 +34,7 @@ class BaseSparsity(AutoConfig, abc.ABC):
         return tf.zeros([])
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("l1")
 class L1(BaseSparsity):
     """Sum of absolute values: a Laplace prior on the code.
 
@@ -55,7 +56,7 @@ class L1(BaseSparsity):
         return tf.reduce_sum(tf.abs(h), axis=list(range(1, len(h.shape))))
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("kl_to_rho")
 class KLToRho(BaseSparsity):
     """Pulls the mean activation of every unit towards a small `rho`.
 
@@ -101,7 +102,7 @@ class KLToRho(BaseSparsity):
         )
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("top_k")
 class TopK(BaseSparsity):
     """Keeps the `k` largest values along the last axis, sets the others to 0.
 
@@ -145,9 +146,6 @@ class TopK(BaseSparsity):
         return h * tf.reduce_sum(among, axis=-2)
 
 
-_SPARSITIES = {"l1": L1, "kl_to_rho": KLToRho, "top_k": TopK}
-
-
 def get(identifier: str | dict | BaseSparsity) -> BaseSparsity:
     """A sparsity by name, by `{name: arguments}`, or itself.
 
@@ -155,4 +153,4 @@ def get(identifier: str | dict | BaseSparsity) -> BaseSparsity:
         ValueError: If the name is unknown.
         TypeError: If it is none of the three.
     """
-    return registry.part("sparsity", identifier, _SPARSITIES, BaseSparsity)
+    return registry.part(BaseSparsity, identifier)
