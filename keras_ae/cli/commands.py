@@ -16,6 +16,7 @@ from keras_ae.analysis import plots
 from keras_ae.cli import demo
 from keras_ae.cli import tables
 from keras_ae.core import registry
+from keras_ae.zoo import card
 from keras_ae.zoo import recipes
 from keras_ae.zoo import reproduction
 from keras_ae.zoo import store
@@ -51,7 +52,7 @@ def run_describe(arguments: argparse.Namespace) -> None:
     if name not in store.list_presets() and not Path(name).is_dir():
         known = {*registry.variants(), *store.list_presets()}
         raise ValueError(registry.unknown("variant or preset", name, known))
-    print(store.card(store.metadata(name)).split("---\n", 2)[2])
+    print(card.card(store.metadata(name)).split("---\n", 2)[2])
 
 
 def add_flags(parser: argparse.ArgumentParser, target: str) -> None:

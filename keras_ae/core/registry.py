@@ -141,7 +141,7 @@ def saved_as(name: str) -> type | None:
         >>> saved_as("keras_ae>VampPrior") is keras_ae.priors.VampPrior
         True
     """
-    if name not in _CLASSES:
+    if name not in _CLASSES and ">" in name:  # of a package, not of Keras
         plugins.load()
     return _CLASSES.get(name)
 

@@ -28,6 +28,7 @@ from keras_ae.model.loop import FastTraining
 from keras_ae.parts import heads
 from keras_ae.parts import networks
 from keras_ae.zoo import store
+from keras_ae.zoo import trust
 
 tfd = tfp.distributions
 
@@ -528,6 +529,12 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
     ) -> Any:
         """A pretrained model, see `keras_ae.load`."""
         return store.load(name, cls, load_weights=load_weights, **overrides)
+
+    def save(self, filepath: str | Path, *args: Any, **kwargs: Any) -> None:
+        """Write a `.keras` file, see `keras.Model.save`; warns of classes
+        that a new process would not find."""
+        trust.warn_of_strangers(self)
+        super().save(filepath, *args, **kwargs)
 
     def save_to_preset(self, folder: str | Path, **metadata: Any) -> None:
         """Write config, weights, metadata and model card to a folder."""
