@@ -56,7 +56,7 @@ def test_a_changed_table_is_noticed():
 
 
 def test_the_tool_renews_and_checks(tmp_path, capsys):
-    path = shutil.copy(ROOT / "README.md", tmp_path)
+    path = Path(shutil.copy(ROOT / "README.md", tmp_path))
     assert readme.main([str(path), "--check"]) == 0
     path.write_text(TEXT.replace("| `vae` |", "| `vea` |"))
     changed = path.read_text()
