@@ -10,6 +10,7 @@ from keras_ae.contract.tools import evaluate
 from keras_ae.contract.tools import make
 from keras_ae.contract.tools import objectives
 from keras_ae.contract.tools import require
+from keras_ae.contract.tools import require_declared
 from keras_ae.contract.tools import rows
 from keras_ae.contract.tools import trained
 from keras_ae.model.base import BaseAutoencoder
@@ -34,18 +35,26 @@ def check_terms(cls: type[BaseAutoencoder]) -> None:
 
 
 def check_term_shapes(cls: type[BaseAutoencoder]) -> None:
-    """Terms are finite, single precision, per example or one number."""
+    """Terms are finite, single precision, and one number an example but for
+    declared `batch_statistics`."""
     model, x = trained(cls)
+    require_declared(model)
     x, target, _ = model.unpack((x,))
     size = len(keras.tree.flatten(x)[0])
     for training in (False, True):
         for name, value in objectives(model, x, target, training).items():
             require(value.dtype == tf.float32, f"{name} is {value.dtype}")
             shape = tuple(value.shape)
+            if name in model.batch_statistics:
+                expected, fits = "()", shape == ()
+            else:
+                expected = f"({size},) or (samples, {size})"
+                fits = len(shape) in (1, 2) and shape[-1] == size
             require(
-                shape == () or shape[-1] == size and len(shape) <= 2,
-                f"{name} has shape {shape}. Expected (), ({size},) or "
-                f"(samples, {size})",
+                fits,
+                f"{name} has shape {shape}. Expected {expected}; "
+                "`batch_statistics` names the terms that are one number a "
+                "batch",
             )
             require(np.isfinite(value).all(), f"{name} is not finite")
 

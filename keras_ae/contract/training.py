@@ -15,6 +15,7 @@ from keras_ae.contract.tools import evaluate
 from keras_ae.contract.tools import make
 from keras_ae.contract.tools import objectives
 from keras_ae.contract.tools import require
+from keras_ae.contract.tools import require_declared
 from keras_ae.contract.tools import rows
 from keras_ae.contract.tools import size_of
 from keras_ae.contract.tools import snapshot
@@ -153,7 +154,7 @@ def check_seeds(cls: type[BaseAutoencoder]) -> None:
 def check_sample_weight(cls: type[BaseAutoencoder]) -> None:
     """Weight zero removes an example from terms and gradients.
 
-    Statistics of the whole batch are not per example and left out.
+    Declared `batch_statistics` are not per example and left out.
     """
     x = rows(cls)
     half = size_of(x) // 2
@@ -170,7 +171,13 @@ def check_sample_weight(cls: type[BaseAutoencoder]) -> None:
     with model.evaluation_seeds():
         inputs, target, _ = model.unpack((x,))
         terms = objectives(model, inputs, target, False)
+    require_declared(model)
     whole = {n for n, value in terms.items() if value.shape.rank == 0}
+    require(
+        whole == model.batch_statistics,
+        f"one number a batch: {sorted(whole)}. Expected those that "
+        f"`batch_statistics` declares, {sorted(model.batch_statistics)}",
+    )
     kept = set(terms) - whole
     close_logs(
         {n: runs[0][1][n] for n in kept},

@@ -84,6 +84,9 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
 
     #: name -> one line with unit; these are logged.
     terms: dict[str, str] = {}
+    #: Those of them that are one number a batch, not one for each example: a
+    #: statistic of the batch, which `sample_weight` does not weigh.
+    batch_statistics: frozenset[str] = frozenset()
     #: What `create` puts on the encoder, and by default on the decoder.
     posterior_head: Any = heads.Point
     likelihood_head: Any = heads.Bernoulli
@@ -139,8 +142,8 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
     def loss_terms(
         self, forward: Forward, target: tf.Tensor, training: bool
     ) -> dict[str, tf.Tensor]:
-        """The terms by name: `[(S,) B]` per example, or a scalar for
-        statistics of a batch."""
+        """The terms by name: `[(S,) B]` per example, or a scalar for those
+        that the variant declares as `batch_statistics`."""
         del training  # the same in training and evaluation
         return {"reconstruction": -forward.likelihood.log_prob(target)}
 

@@ -16,6 +16,8 @@ class BaseSparsity(AutoConfig, abc.ABC):
     """A change of the code, a penalty on it, or both."""
 
     kind = "sparsity"
+    #: Whether the penalty is one number a batch, not one for each example.
+    batch_statistic = False
 
     def check_shape(self, event_shape: tuple[int, ...]) -> None:
         """Raise `ValueError` if codes of this shape cannot be sparse so."""
@@ -29,9 +31,8 @@ class BaseSparsity(AutoConfig, abc.ABC):
 
     def penalty(self, h: tf.Tensor) -> tf.Tensor:
         """Cost of codes `[B, ..., d]` in nats: `[B]`, or a scalar for a
-        statistic of the batch."""
-        del h  # costs nothing
-        return tf.zeros([])
+        `batch_statistic`."""
+        return tf.zeros(tf.shape(h)[:1])  # costs nothing
 
 
 @registry.register("l1")
@@ -79,6 +80,7 @@ class KLToRho(BaseSparsity):
         Visual Area V2. NeurIPS. Ng, 2011. Sparse Autoencoder, CS294A notes.
     """
 
+    batch_statistic = True
     margin = 1e-6  # keeps the divergence finite for units that are silent
 
     def __init__(self, rho: float = 0.05):

@@ -61,6 +61,7 @@ class BetaVAE(VAE):
             self.constraint = constraints.get(constraint)
             name = "constrained_kl"
             self.terms = self.terms | {name: f"{self.constraint}, nats"}
+            self.batch_statistics = self.batch_statistics | {name}
             self.trackers[name] = keras.metrics.Mean(name=name)
 
     def loss_terms(

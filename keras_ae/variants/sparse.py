@@ -58,6 +58,8 @@ class SparseAutoencoder(Autoencoder):
         self.sparsity = sparsities.get("l1" if sparsity is None else sparsity)
         self.strength = validation.check_number("strength", strength, 0)
         self.sparsity.check_shape(self.encoder.event_shape)
+        if self.sparsity.batch_statistic:
+            self.batch_statistics = self.batch_statistics | {"sparsity"}
 
     def encode(self, x: Any, training: bool = False) -> tfd.Distribution:
         """See `BaseAutoencoder.encode`."""
