@@ -1,8 +1,11 @@
 """Every registered variant keeps every point of the contract."""
 
 import pytest
+import tensorflow as tf
 
+import keras_ae
 from keras_ae import contract
+from keras_ae.contract import tools
 from keras_ae.core import registry
 
 NAMES = {check.__name__: check for check in contract.CHECKS}
@@ -30,3 +33,56 @@ def test_excuses_have_reasons():
         assert variant in registry.variants()
         assert name in NAMES
         assert len(reason.split()) > 3
+
+
+class Averaged(keras_ae.VAE):
+    """Forgets that weights are one for each example: nothing is left of them
+    in a mean over the batch."""
+
+    def loss_terms(self, *arguments):
+        terms = super().loss_terms(*arguments)
+        return terms | {"kl": tf.reduce_mean(terms["kl"])}
+
+
+class Declared(Averaged):
+    """Says that it means it."""
+
+    batch_statistics = frozenset({"kl"})
+
+
+class Misdeclared(keras_ae.VAE):
+    """Calls a term of every example a statistic."""
+
+    batch_statistics = frozenset({"kl"})
+
+
+class Unknown(keras_ae.VAE):
+    """Has no such term."""
+
+    batch_statistics = frozenset({"perplexity"})
+
+
+@pytest.mark.parametrize("name", ["check_term_shapes", "check_sample_weight"])
+@pytest.mark.parametrize("cls", [Averaged, Misdeclared, Unknown])
+def test_a_mean_over_the_batch_is_declared(cls, name):
+    with pytest.raises(AssertionError, match="batch_statistics"):
+        NAMES[name](cls)
+    NAMES[name](Declared)
+
+
+@pytest.mark.parametrize(
+    "cls, options, expected",
+    [
+        (keras_ae.SparseAutoencoder, {"sparsity": "kl_to_rho"}, {"sparsity"}),
+        (keras_ae.SparseAutoencoder, {"sparsity": "top_k"}, set()),
+        (keras_ae.BetaVAE, {"constraint": "free_bits"}, {"constrained_kl"}),
+        (keras_ae.BetaVAE, {}, set()),
+        (keras_ae.VQVAE, {}, {"perplexity"}),
+    ],
+)
+def test_parts_declare_their_statistics(cls, options, expected):
+    model = tools.make(cls, **{"latent_dim": 10} | options)
+    model.compile("adam")
+    terms = model.objective(tools.rows(cls))
+    found = {n for n, value in terms.items() if value.shape.rank == 0}
+    assert found == model.batch_statistics == expected

@@ -2,13 +2,14 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from keras_ae.cli import tables
+from tools import readme
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,15 +44,26 @@ def test_the_code_blocks_run_in_order(tmp_path):
 
 
 def test_the_tables_are_current():
-    assert tables.renewed(TEXT) == TEXT, "run `keras-ae readme`"
+    assert readme.renewed(TEXT) == TEXT, "run `python -m tools.readme`"
 
 
 def test_a_changed_table_is_noticed():
     changed = TEXT.replace("| `vae` | `VAE` |", "| `vae` | `Vae` |")
     assert changed != TEXT
-    assert tables.renewed(changed) == TEXT
+    assert readme.renewed(changed) == TEXT
     with pytest.raises(ValueError, match="no place for the table of presets"):
-        tables.renewed(TEXT.replace("<!-- table: presets -->", ""))
+        readme.renewed(TEXT.replace("<!-- table: presets -->", ""))
+
+
+def test_the_tool_renews_and_checks(tmp_path, capsys):
+    path = Path(shutil.copy(ROOT / "README.md", tmp_path))
+    assert readme.main([str(path), "--check"]) == 0
+    path.write_text(TEXT.replace("| `vae` |", "| `vea` |"))
+    changed = path.read_text()
+    assert readme.main([str(path), "--check"]) == 1
+    assert path.read_text() == changed
+    assert readme.main([str(path)]) == 0
+    assert path.read_text() == TEXT
 
 
 def test_ci_runs_the_same_tests():

@@ -16,6 +16,8 @@ from keras_ae.analysis import plots
 from keras_ae.cli import demo
 from keras_ae.cli import tables
 from keras_ae.core import registry
+from keras_ae.core.config import AutoConfig
+from keras_ae.zoo import card
 from keras_ae.zoo import recipes
 from keras_ae.zoo import reproduction
 from keras_ae.zoo import store
@@ -25,6 +27,8 @@ tf.config.list_physical_devices()
 
 #: Settings of a training from the command line, as in a recipe.
 TRAINING = {"epochs": 20, "batch_size": 128, "learning_rate": 0.001}
+
+_OTHERS = "Those of another package need `keras-ae --import PACKAGE`."
 
 
 def run_list(arguments: argparse.Namespace) -> None:
@@ -50,13 +54,19 @@ def run_describe(arguments: argparse.Namespace) -> None:
         return
     if name not in store.list_presets() and not Path(name).is_dir():
         known = {*registry.variants(), *store.list_presets()}
-        raise ValueError(registry.unknown("variant or preset", name, known))
-    print(store.card(store.metadata(name)).split("---\n", 2)[2])
+        raise ValueError(
+            f"{registry.unknown('variant or preset', name, known)} {_OTHERS}"
+        )
+    print(card.card(store.metadata(name)).split("---\n", 2)[2])
 
 
 def add_flags(parser: argparse.ArgumentParser, target: str) -> None:
-    """Give `train` the flags of a variant: those of `create`, then its own."""
-    if target not in registry.variants():
+    """Give `train` the flags of a variant: those of `create`, then its own.
+
+    Raises:
+        ValueError: If the target is neither a variant nor a file.
+    """
+    if not _is_variant(target):
         return
     parser.usage = f"keras-ae train {target} [options]"
     group = parser.add_argument_group("training")
@@ -104,7 +114,7 @@ def _arguments(cls: type) -> list[tuple[str, inspect.Parameter, str]]:
         texts |= {
             name: text
             for name, text in tables.arguments(base.__doc__).items()
-            if name not in texts and base.__module__.startswith("keras_ae")
+            if name not in texts and issubclass(base, AutoConfig)
         }
     # What `create` does not make: all but the parts, which come first.
     found |= {
@@ -131,17 +141,23 @@ def _value(text: str) -> Any:
 
 def run_train(arguments: argparse.Namespace) -> None:
     """Train a recipe or a variant and write its preset."""
-    if arguments.target in registry.variants():
+    if _is_variant(arguments.target):
         recipe = _recipe(arguments)
         with tempfile.TemporaryDirectory() as runs:
             _publish(recipe, arguments.out, runs)
         return
-    if not Path(arguments.target).is_file():
-        raise ValueError(
-            registry.unknown("variant", arguments.target, registry.variants())
-            + " A path to a recipe works too."
-        )
     _publish(recipes.read(arguments.target), arguments.out, arguments.runs)
+
+
+def _is_variant(target: str) -> bool:
+    """Whether `train` is asked for a variant; if not, for a recipe."""
+    known = registry.variants()
+    if target not in known and not Path(target).is_file():
+        raise ValueError(
+            f"{registry.unknown('variant', target, known)} A path to a recipe "
+            f"works too. {_OTHERS}"
+        )
+    return target in known
 
 
 def _recipe(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -284,19 +300,6 @@ def run_sheet(arguments: argparse.Namespace) -> None:
         )
     plots.contact_sheet(pictures).savefig(arguments.out)
     print(f"Drawn {len(pictures)} pictures: {arguments.out}")
-
-
-def run_readme(arguments: argparse.Namespace) -> int:
-    """Renew the generated tables, or say with 1 that they are not current."""
-    path = Path(arguments.path)
-    text = path.read_text(encoding="utf-8")
-    new = tables.renewed(text)
-    if arguments.check:
-        print(f"{path} is {'current' if new == text else 'not current'}.")
-        return int(new != text)
-    path.write_text(new, encoding="utf-8")
-    print(f"Renewed the tables of {path}.")
-    return 0
 
 
 def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:

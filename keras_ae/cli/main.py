@@ -22,15 +22,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the program's name. Defaults to `sys.argv[1:]`.
 
     Returns:
-        Exit code: 0, 1 where figures or tables differ, 2 on an error.
+        Exit code: 0, 1 where figures differ, 2 on an error.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser, train = _parsers()
+    imports = _imports()
+    parser, train = _parsers(imports)
     try:
-        if argv[:1] == ["train"] and argv[1:] and argv[1][0] != "-":
-            _commands().add_flags(train, argv[1])
-        arguments = parser.parse_args(argv)
-        run = getattr(_commands(), f"run_{arguments.command}")
+        given, rest = imports.parse_known_args(argv)
+        if rest[:1] == ["train"]:
+            target = _target(rest[1:])
+            if target is not None:
+                _commands(given.modules).add_flags(train, target)
+        arguments = parser.parse_args(rest)
+        run = getattr(_commands(given.modules), f"run_{arguments.command}")
         return run(arguments) or 0
     except BrokenPipeError:
         # The reader of a pipe has seen enough; nothing more is flushed to it.
@@ -43,11 +47,59 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+def _imports() -> argparse.ArgumentParser:
+    """The options that come before every command."""
+    parser = argparse.ArgumentParser(
+        prog="keras-ae", add_help=False, allow_abbrev=False
+    )
+    parser.add_argument(
+        "--import",
+        dest="modules",
+        metavar="MODULE",
+        action="append",
+        default=[],
+        help="module of another package to import first, installed or in the "
+        "current folder, for the variants and parts that it registers; may be "
+        "given several times",
+    )
+    return parser
+
+
+def _target(argv: Sequence[str]) -> str | None:
+    """What `train` is asked to train, wherever its own options stand."""
+    parser = argparse.ArgumentParser(
+        prog="keras-ae train", add_help=False, allow_abbrev=False
+    )
+    _add_target(parser, nargs="?")
+    return parser.parse_known_args(argv)[0].target
+
+
+def _add_target(parser: argparse.ArgumentParser, **settings: Any) -> None:
+    parser.add_argument(
+        "target",
+        help="a recipe (JSON file), which resumes after an interruption, or a "
+        "variant; `keras-ae train VARIANT --help` lists its arguments",
+        **settings,
+    )
+    parser.add_argument(
+        "--out",
+        help="preset folder to write (default: the preset's name, here)",
+    )
+    parser.add_argument(
+        "--runs",
+        default="runs",
+        help="folder for the states of recipes (default: %(default)s)",
+    )
+
+
+def _parsers(
+    imports: argparse.ArgumentParser,
+) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """The parser, and that of `train`, which gets flags for its target."""
     parser = argparse.ArgumentParser(
         prog="keras-ae",
         description="Autoencoders: train, look at, serve.",
+        parents=[imports],
     )
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="COMMAND"
@@ -81,20 +133,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     added.add_argument("name", help="name of a variant or of a preset")
 
     train = command("train", "train a recipe or a variant, write a preset")
-    train.add_argument(
-        "target",
-        help="a recipe (JSON file), which resumes after an interruption, or a "
-        "variant; `keras-ae train VARIANT --help` lists its arguments",
-    )
-    train.add_argument(
-        "--out",
-        help="preset folder to write (default: the preset's name, here)",
-    )
-    train.add_argument(
-        "--runs",
-        default="runs",
-        help="folder for the states of recipes (default: %(default)s)",
-    )
+    _add_target(train)
 
     added = preset("evaluate", "measure a pretrained model on test data")
     added.add_argument(
@@ -146,17 +185,31 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     added = command("sheet", "draw the pictures of all presets side by side")
     added.add_argument("pattern", nargs="?", default="*", help="as in `list`")
     picture(added)
-    added = command("readme", "renew the generated tables of a README")
-    added.add_argument("path", nargs="?", default="README.md")
-    added.add_argument(
-        "--check", action="store_true", help="only say whether they are current"
-    )
     return parser, train
 
 
-def _commands() -> Any:
+def _commands(modules: Sequence[str]) -> Any:
+    """The commands, once the modules of other packages are imported.
+
+    Raises:
+        ValueError: If one of them cannot be.
+    """
     with _quiet():
-        return importlib.import_module("keras_ae.cli.commands")
+        commands = importlib.import_module("keras_ae.cli.commands")
+    if modules and os.getcwd() not in sys.path:
+        # `python -m keras_ae` looks there by itself, the script does not.
+        sys.path.insert(0, os.getcwd())
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            raise ValueError(
+                "Invalid value for `--import`. Expected a module that can be "
+                "imported, installed or in the current folder, such as "
+                f"`my_autoencoders`. Received: {name!r}, "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    return commands
 
 
 @contextlib.contextmanager

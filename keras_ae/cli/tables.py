@@ -5,7 +5,6 @@ import re
 import textwrap
 from typing import Any
 
-from keras_ae.core import markdown
 from keras_ae.core import registry
 from keras_ae.zoo import reproduction
 from keras_ae.zoo import store
@@ -85,11 +84,17 @@ def arguments(text: str | None) -> dict[str, str]:
     return found
 
 
-def variants() -> Table:
-    """Every registered variant: name, class, idea, terms, paper."""
+def variants(package: str | None = None) -> Table:
+    """Every registered variant: name, class, idea, terms, paper.
+
+    Args:
+        package: Only those of this package. Defaults to all.
+    """
     rows = []
     for name in registry.variants():
         cls = registry.get(name)
+        if package not in (None, registry.package(cls)):
+            continue
         rows.append(
             [
                 f"`{name}`",
@@ -297,34 +302,3 @@ def plain(table: Table) -> str:
         "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip()
         for r in rows
     )
-
-
-def renewed(text: str) -> str:
-    """A README with its generated tables made anew.
-
-    They stand between `<!-- table: NAME -->` and `<!-- end -->`.
-
-    Raises:
-        ValueError: If it has no place for one of them.
-    """
-    tables = {
-        "variants": variants,
-        "presets": bundled_presets,
-        "published": published,
-    }
-    for name, table in tables.items():
-        pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
-        block = f"\n{markdown.table(*table())}\n\n"
-        text, count = re.subn(
-            pattern,
-            lambda match, block=block: match[1] + block + match[2],
-            text,
-            flags=re.DOTALL,
-        )
-        if count != 1:
-            raise ValueError(
-                f"The README has no place for the table of {name}. Expected "
-                f"one `<!-- table: {name} -->` ... `<!-- end -->`. Received: "
-                f"{count}"
-            )
-    return text

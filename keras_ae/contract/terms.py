@@ -11,6 +11,7 @@ from keras_ae.contract.tools import examples
 from keras_ae.contract.tools import likelihood
 from keras_ae.contract.tools import make
 from keras_ae.contract.tools import require
+from keras_ae.contract.tools import require_declared
 from keras_ae.contract.tools import rows
 from keras_ae.contract.tools import size_of
 from keras_ae.contract.tools import trained
@@ -37,17 +38,25 @@ def check_terms(cls: type[BaseAutoencoder]) -> None:
 
 
 def check_term_shapes(cls: type[BaseAutoencoder]) -> None:
-    """Terms are finite, single precision, per example or one number."""
+    """Terms are finite, single precision, and one number an example but for
+    declared `batch_statistics`."""
     model, x = trained(cls)
+    require_declared(model)
     size = size_of(x)
     for training in (False, True):
         for name, value in model.objective(x, training=training).items():
             require(value.dtype == tf.float32, f"{name} is {value.dtype}")
             shape = tuple(value.shape)
+            if name in model.batch_statistics:
+                expected, fits = "()", shape == ()
+            else:
+                expected = f"({size},) or (draws, {size})"
+                fits = len(shape) > 0 and shape[-1] == size
             require(
-                shape == () or shape[-1] == size,
-                f"{name} has shape {shape}. Expected (), ({size},) or "
-                f"(draws, {size})",
+                fits,
+                f"{name} has shape {shape}. Expected {expected}; "
+                "`batch_statistics` names the terms that are one number a "
+                "batch",
             )
             require(np.isfinite(value).all(), f"{name} is not finite")
 

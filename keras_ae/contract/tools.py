@@ -43,6 +43,12 @@ def require(condition: Any, message: str) -> None:
         raise AssertionError(message)
 
 
+def require_declared(model: BaseAutoencoder) -> None:
+    """Require that `batch_statistics` are terms."""
+    unknown = sorted(model.batch_statistics - set(model.terms))
+    require(not unknown, f"batch_statistics names no terms: {unknown}")
+
+
 def close(value: Any, expected: Any, tolerance: str, what: str) -> None:
     """Require equal shapes and numbers within one of `TOLERANCES`."""
     value, expected = np.asarray(value), np.asarray(expected)

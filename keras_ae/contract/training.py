@@ -155,7 +155,7 @@ def check_seeds(cls: type[BaseAutoencoder]) -> None:
 def check_sample_weight(cls: type[BaseAutoencoder]) -> None:
     """Weight zero removes an example from terms and gradients.
 
-    Statistics of the whole batch are not per example and left out.
+    Declared `batch_statistics` are not per example and left out.
     """
     x = rows(cls)
     half = size_of(x) // 2
@@ -172,6 +172,11 @@ def check_sample_weight(cls: type[BaseAutoencoder]) -> None:
     with model.evaluation_seeds():
         terms = model.objective(x)
     whole = {n for n, value in terms.items() if value.shape.rank == 0}
+    require(
+        whole == model.batch_statistics,
+        f"one number a batch: {sorted(whole)}. Expected those that "
+        f"`batch_statistics` declares, {sorted(model.batch_statistics)}",
+    )
     kept = set(terms) - whole
     close_logs(
         {n: runs[0][1][n] for n in kept},

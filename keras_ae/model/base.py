@@ -72,8 +72,13 @@ class BaseAutoencoder(
             model, so that training resumes exactly.
     """
 
+    kind = "variant"
+
     #: name -> one line with unit; these are logged, and those of the parts.
     terms: dict[str, str] = {}
+    #: Those of them that are one number a batch, not one for each example: a
+    #: statistic of the batch, which `sample_weight` does not weigh.
+    batch_statistics: frozenset[str] = frozenset()
     #: What `create` puts on the encoder, and by default on the decoder.
     posterior_head: Any = heads.Point
     likelihood_head: Any = heads.Bernoulli
@@ -282,6 +287,7 @@ class BaseAutoencoder(
         for own in part.parts_of(self):
             if own.terms:
                 self.terms = self.terms | own.terms
+                self.batch_statistics |= own.batch_statistics
         logged = [*self.terms, *self.decoder.head.monitors()]
         self.trackers = {n: keras.metrics.Mean(name=n) for n in logged}
         self.built = True

@@ -220,6 +220,14 @@ class Inference:
 
         return store.load(name, cls, load_weights=load_weights, **overrides)
 
+    def save(self, filepath: str | Path, *args: Any, **kwargs: Any) -> None:
+        """Write a `.keras` file, see `keras.Model.save`; warns of classes
+        that a new process would not find."""
+        from keras_ae.zoo import trust  # the zoo builds on the models
+
+        trust.warn_of_strangers(self)
+        super().save(filepath, *args, **kwargs)
+
     def save_to_preset(self, folder: str | Path, **metadata: Any) -> None:
         """Write config, weights, metadata and model card to a folder."""
         from keras_ae.zoo import store  # the zoo builds on the models

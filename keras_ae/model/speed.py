@@ -5,7 +5,6 @@ the user passes to `compile` is never overruled.
 """
 
 import math
-from collections.abc import Iterable
 from typing import Any
 from typing import NamedTuple
 
@@ -35,14 +34,22 @@ class Choice(NamedTuple):
     reason: str
 
 
-def layers(model: keras.Layer) -> Iterable[keras.Layer]:
-    """The layer and all layers inside it."""
-    yield model
-    parts = getattr(model, "layers", None)
-    if parts is None:
-        parts = [v for v in vars(model).values() if isinstance(v, keras.Layer)]
-    for part in parts:
-        yield from layers(part)
+def layers(model: keras.Layer) -> list[keras.Layer]:
+    """The layer and all layers inside it, each once.
+
+    Models say what they are made of; other layers do not, and may call any
+    attribute `layers`, so that theirs are found among their attributes.
+    """
+    found = {id(model): model}
+    waiting = [model]
+    while waiting:
+        part = waiting.pop()
+        holds = part.layers if isinstance(part, keras.Model) else vars(part)
+        for inner in keras.tree.flatten(holds):
+            if isinstance(inner, keras.Layer) and id(inner) not in found:
+                found[id(inner)] = inner
+                waiting.append(inner)
+    return list(found.values())
 
 
 def jit_compile(model: keras.Model) -> Choice:
@@ -50,7 +57,7 @@ def jit_compile(model: keras.Model) -> Choice:
     GPU, never under a distribution strategy."""
     if tf.distribute.has_strategy():
         return Choice(False, "a distribution strategy is in use")
-    parts = list(layers(model))
+    parts = layers(model)
     vetoes = [p.name for p in parts if not p.supports_jit]
     if vetoes:
         return Choice(False, f"layer {vetoes[0]!r} does not support XLA")

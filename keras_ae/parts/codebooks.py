@@ -29,6 +29,8 @@ class BaseCodebook(BasePart, keras.Layer, abc.ABC):
             Defaults to 0.1.
     """
 
+    kind = "codebook"
+
     #: Weight of the codebook term: whether the table learns by gradient.
     weight = 1.0
 
@@ -128,7 +130,7 @@ def _rows(rows: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
     return replicas.total(tf.where(here[:, None], taken, 0.0))
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("gradient")
 class GradientCodebook(BaseCodebook):
     """Codes pulled to the encoder's outputs by the optimizer.
 
@@ -144,7 +146,7 @@ class GradientCodebook(BaseCodebook):
         return table
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("ema")
 class EMACodebook(BaseCodebook):
     """Codes that are running means of the vectors assigned to them.
 
@@ -162,9 +164,6 @@ class EMACodebook(BaseCodebook):
         return averaged
 
 
-_CODEBOOKS = {"gradient": GradientCodebook, "ema": EMACodebook}
-
-
 def get(identifier: str | dict | BaseCodebook) -> BaseCodebook:
     """A codebook by name, by `{name: arguments}`, or itself.
 
@@ -172,4 +171,4 @@ def get(identifier: str | dict | BaseCodebook) -> BaseCodebook:
         >>> get({"ema": {"size": 64}}).size
         64
     """
-    return registry.part("codebook", identifier, _CODEBOOKS, BaseCodebook)
+    return registry.part(BaseCodebook, identifier)

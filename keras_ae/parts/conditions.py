@@ -3,7 +3,6 @@
 import abc
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,6 +13,8 @@ from keras_ae.core.config import AutoConfig
 
 class BaseCondition(AutoConfig, abc.ABC):
     """Checks conditions and turns them into vectors for the networks."""
+
+    kind = "condition"
 
     #: Length of the vector.
     size: int
@@ -61,7 +62,7 @@ class BaseCondition(AutoConfig, abc.ABC):
         """Whether each condition `[B, ...]` is valid, bool `[B]`."""
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("classes")
 class Classes(BaseCondition):
     """One of several classes, given by its index, handed on as one-hot.
 
@@ -92,7 +93,7 @@ class Classes(BaseCondition):
         return np.isin(value, np.arange(self.count))
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("vector")
 class Vector(BaseCondition):
     """Any finite numbers: one-hot vectors, attributes, measurements.
 
@@ -117,9 +118,6 @@ class Vector(BaseCondition):
         return np.isfinite(value).all(axis=-1)
 
 
-_CONDITIONS = {"classes": Classes, "vector": Vector}
-
-
 def get(identifier: int | dict | BaseCondition) -> BaseCondition:
     """A condition by `{name: arguments}`, or itself; an integer is a number
     of classes.
@@ -134,4 +132,4 @@ def get(identifier: int | dict | BaseCondition) -> BaseCondition:
     """
     if isinstance(identifier, (int, np.integer)):
         return Classes(validation.check_count("condition", identifier))
-    return registry.part("condition", identifier, _CONDITIONS, BaseCondition)
+    return registry.part(BaseCondition, identifier)

@@ -2,7 +2,6 @@
 
 import abc
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -17,6 +16,9 @@ tfd = tfp.distributions
 
 class BaseConstraint(BasePart, abc.ABC):
     """A function of the KL that keeps it away from zero."""
+
+    kind = "constraint"
+    batch_statistics = frozenset({"constrained_kl"})
 
     @property
     def terms(self) -> dict[str, str]:
@@ -46,7 +48,7 @@ class BaseConstraint(BasePart, abc.ABC):
         """
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("free_bits")
 class FreeBits(BaseConstraint):
     """Every latent may spend a minimum of nats without being charged.
 
@@ -85,7 +87,7 @@ class FreeBits(BaseConstraint):
         return tf.reduce_sum(tf.maximum(kl, self.minimum(step)))
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("capacity")
 class Capacity(BaseConstraint):
     """The KL is held at a target, which usually rises during training.
 
@@ -116,9 +118,6 @@ class Capacity(BaseConstraint):
         return tf.abs(replicas.mean(kl) - self.target(step))
 
 
-_CONSTRAINTS = {"free_bits": FreeBits, "capacity": Capacity}
-
-
 def get(identifier: str | dict | BaseConstraint) -> BaseConstraint:
     """A constraint by name, by `{name: arguments}`, or itself.
 
@@ -130,4 +129,4 @@ def get(identifier: str | dict | BaseConstraint) -> BaseConstraint:
         >>> get({"free_bits": {"minimum": 0.5}})
         FreeBits(minimum=Constant(constant=0.5))
     """
-    return registry.part("constraint", identifier, _CONSTRAINTS, BaseConstraint)
+    return registry.part(BaseConstraint, identifier)

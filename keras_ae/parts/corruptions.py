@@ -2,7 +2,6 @@
 
 import abc
 
-import keras
 import tensorflow as tf
 
 from keras_ae.core import registry
@@ -13,6 +12,8 @@ from keras_ae.math import draws
 
 class BaseCorruption(AutoConfig, abc.ABC):
     """Random damage to examples, drawn from a seed that is passed in."""
+
+    kind = "corruption"
 
     @abc.abstractmethod
     def corrupt(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -28,7 +29,7 @@ class BaseCorruption(AutoConfig, abc.ABC):
         """
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("gaussian_noise")
 class GaussianNoise(BaseCorruption):
     """Adds independent normal noise to every value.
 
@@ -54,7 +55,7 @@ class GaussianNoise(BaseCorruption):
         return draws.Normal(x, self.stddev).sample(seed=seed)
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("masking")
 class Masking(BaseCorruption):
     """Sets values to zero, each with probability `rate`.
 
@@ -78,7 +79,7 @@ class Masking(BaseCorruption):
         return tf.where(u < self.rate, tf.zeros_like(x), x)
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("salt_and_pepper")
 class SaltAndPepper(BaseCorruption):
     """Sets values to `low` or `high`, each with probability `rate / 2`.
 
@@ -111,13 +112,6 @@ class SaltAndPepper(BaseCorruption):
         return tf.where(u < self.rate, grains, x)
 
 
-_CORRUPTIONS = {
-    "gaussian_noise": GaussianNoise,
-    "masking": Masking,
-    "salt_and_pepper": SaltAndPepper,
-}
-
-
 def get(identifier: str | dict | BaseCorruption) -> BaseCorruption:
     """A corruption by name, by `{name: arguments}`, or itself.
 
@@ -125,4 +119,4 @@ def get(identifier: str | dict | BaseCorruption) -> BaseCorruption:
         ValueError: If the name is unknown.
         TypeError: If it is none of the three.
     """
-    return registry.part("corruption", identifier, _CORRUPTIONS, BaseCorruption)
+    return registry.part(BaseCorruption, identifier)

@@ -31,6 +31,8 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     one example.
     """
 
+    kind = "head"
+
     parts = 1
 
     def __init__(self, **kwargs: Any):
@@ -87,7 +89,7 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
         return {}
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("point")
 class Point(BaseHead):
     """A point mass: the head of deterministic codes.
 
@@ -119,7 +121,7 @@ class Point(BaseHead):
         return {0: mean} if self.activation in (None, "linear") else {}
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("gaussian")
 class Gaussian(BaseHead):
     """Independent normals; the deviation learned, shared or fixed.
 
@@ -262,7 +264,7 @@ class Gaussian(BaseHead):
         return draws.Normal(loc, tf.nn.softplus(raw) + self.floor)
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("bernoulli")
 class Bernoulli(BaseHead):
     """Independent bits by their logits; the mean is the sigmoid.
 
@@ -295,7 +297,7 @@ class Bernoulli(BaseHead):
             )
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("categorical")
 class Categorical(BaseHead):
     """One-hot vectors along the last axis; the mean is the softmax.
 
@@ -326,7 +328,7 @@ class Categorical(BaseHead):
             )
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("power_spherical")
 class PowerSpherical(BaseHead):
     """Unit vectors along the last axis, spread around a mean direction.
 
@@ -373,15 +375,6 @@ def _softplus(x: tf.Tensor) -> tf.Tensor:
     return tf.where(x > large, x, tf.nn.softplus(tf.minimum(x, large)))
 
 
-_HEADS = {
-    "point": Point,
-    "gaussian": Gaussian,
-    "bernoulli": Bernoulli,
-    "categorical": Categorical,
-    "power_spherical": PowerSpherical,
-}
-
-
 def get(identifier: str | dict | BaseHead) -> BaseHead:
     """A head by name, by `{name: arguments}`, or itself.
 
@@ -389,4 +382,4 @@ def get(identifier: str | dict | BaseHead) -> BaseHead:
         >>> get({"gaussian": {"scale": 0.5}}).scale
         0.5
     """
-    return registry.part("head", identifier, _HEADS, BaseHead)
+    return registry.part(BaseHead, identifier)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ tfd = tfp.distributions
 PROBES = 100  # random codes that tell how far an untrained network strays
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("distribution_network")
 class DistributionNetwork(AutoConfig, keras.Layer):
     """Body, projection and head: a network that outputs a distribution.
 
@@ -429,14 +430,61 @@ def _size_after(hidden: tuple, shape: tuple) -> tuple[int, ...]:
     return tuple(math.ceil(size / 2 ** len(hidden)) for size in shape[:2])
 
 
-#: name -> (encoder body, decoder body, default widths)
-NETWORKS = {
-    "linear": (linear, linear, ()),
-    "tied": (linear, linear, ()),
-    "mlp": (mlp, mlp, (512, 256)),
-    "gated": (gated, gated, (300, 300)),
-    "conv": (conv_encoder, conv_decoder, (32, 64)),
-}
+class Bodies(NamedTuple):
+    """What a name of a network stands for.
+
+    Attributes:
+        encoder: `(shape, hidden, activation=, condition=, event_shape=)` to a
+            Keras model: the shape of one input, the widths, the name of an
+            activation, the length of a condition vector or None, and the
+            shape of what is made of its output.
+        decoder: The same, from codes to features of examples.
+        hidden: Widths where none are given.
+    """
+
+    encoder: Callable
+    decoder: Callable
+    hidden: tuple[int, ...]
+
+
+def register(
+    name: str, encoder: Callable, decoder: Callable, hidden: Sequence[int]
+) -> None:
+    """Make a pair of bodies known as `create(..., network=name)`.
+
+    Args:
+        name: As in `keras_ae.register`.
+        encoder, decoder, hidden: see `Bodies`.
+
+    Raises:
+        ValueError: If the name is taken or not of the right form.
+
+    Example:
+        >>> def wide(shape, hidden, **options):
+        ...     return mlp(shape, [2 * width for width in hidden], **options)
+        >>> register("wide", wide, wide, hidden=(32,))
+        >>> vae = keras_ae.VAE.create((8,), latent_dim=2, network="wide")
+        >>> vae.encoder.body.output_shape
+        (None, 64)
+    """
+    hidden = validation.check_hidden("hidden", hidden)
+    registry.add("network", name, Bodies(encoder, decoder, hidden))
+
+
+def get(name: str) -> Bodies:
+    """The bodies of a network by name.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    return registry.find("network", name)
+
+
+register("linear", linear, linear, ())
+register("tied", linear, linear, ())
+register("mlp", mlp, mlp, (512, 256))
+register("gated", gated, gated, (300, 300))
+register("conv", conv_encoder, conv_decoder, (32, 64))
 
 
 def pair(
@@ -449,15 +497,15 @@ def pair(
     """Bodies of an encoder and of the decoder that mirrors it.
 
     Args:
-        network: `"linear"`, `"tied"`, `"mlp"`, `"gated"` or `"conv"`.
+        network: `"linear"`, `"tied"`, `"mlp"`, `"gated"`, `"conv"`, or a
+            name that was given to `register`.
         input_shape: Shape of one example.
         latent_shape: Shape of one code.
         hidden: Widths (filters) of the encoder, input side first; the
             decoder has them in reverse. Defaults to the network's own.
         **options: `activation`, `condition`: see `mlp`.
     """
-    validation.check_in("network", network, NETWORKS)
-    encoder, decoder, default = NETWORKS[network]
+    encoder, decoder, default = get(network)
     hidden = validation.check_hidden(
         "hidden", default if hidden is None else hidden
     )

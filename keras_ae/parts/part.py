@@ -23,6 +23,8 @@ class BasePart(AutoConfig):
 
     #: name -> one line with unit; of the terms that this part adds.
     terms: dict[str, str] = {}
+    #: Those that are one number a batch, not one for each example.
+    batch_statistics: frozenset[str] = frozenset()
 
     def loss_terms(
         self, forward: "Forward", moment: "Moment"

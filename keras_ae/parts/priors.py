@@ -26,6 +26,8 @@ class BasePrior(BasePart, keras.Layer, abc.ABC):
     in front. It is not called; `distribution` is.
     """
 
+    kind = "prior"
+
     def build(self, code_shape: Any, example_shape: Any = None) -> None:
         """Remember the shape of one code; make the weights."""
         del example_shape  # only priors over examples look at it
@@ -43,7 +45,7 @@ class BasePrior(BasePart, keras.Layer, abc.ABC):
         """
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("standard_normal")
 class StandardNormal(BasePrior):
     """Independent normals of mean 0 and deviation 1."""
 
@@ -56,7 +58,7 @@ class StandardNormal(BasePrior):
         return tfd.Independent(draws.Normal(zeros, 1.0), len(self.event_shape))
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("hyperspherical_uniform")
 class HypersphericalUniform(BasePrior):
     """All unit vectors along the last axis are equally likely."""
 
@@ -70,7 +72,7 @@ class HypersphericalUniform(BasePrior):
         return tfd.Independent(uniform, len(places))
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("gaussian_mixture")
 class GaussianMixture(BasePrior):
     """A learned mixture of normals with deviations of their own.
 
@@ -118,7 +120,7 @@ class GaussianMixture(BasePrior):
         )
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("vamp")
 class VampPrior(BasePrior):
     """Mixture of the posteriors of learned examples, the pseudo-inputs.
 
@@ -228,14 +230,6 @@ def _weight(
     )
 
 
-_PRIORS = {
-    "standard_normal": StandardNormal,
-    "hyperspherical_uniform": HypersphericalUniform,
-    "gaussian_mixture": GaussianMixture,
-    "vamp": VampPrior,
-}
-
-
 def get(identifier: str | dict | BasePrior) -> BasePrior:
     """A prior by name, by `{name: arguments}`, or itself.
 
@@ -243,4 +237,4 @@ def get(identifier: str | dict | BasePrior) -> BasePrior:
         >>> get({"vamp": {"components": 50}}).components
         50
     """
-    return registry.part("prior", identifier, _PRIORS, BasePrior)
+    return registry.part(BasePrior, identifier)

@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -20,6 +19,8 @@ class BaseSchedule(AutoConfig, abc.ABC):
     The step is a tensor, so that a change of the number traces nothing anew;
     it is saved with the optimizer, so that training resumes where it was.
     """
+
+    kind = "schedule"
 
     def __call__(self, step: Any) -> tf.Tensor:
         """The value at a step, or at each of several, float32."""
@@ -54,7 +55,7 @@ class BaseRamp(BaseSchedule):
         """Share of the way at a share of the time: 0 at 0, 1 at 1."""
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("constant")
 class Constant(BaseSchedule):
     """The same value at every step.
 
@@ -74,7 +75,7 @@ class Constant(BaseSchedule):
         return tf.fill(tf.shape(step), self.constant)
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("linear")
 class Linear(BaseRamp):
     """A straight line from `start` to `end`, then constant.
 
@@ -94,7 +95,7 @@ class Linear(BaseRamp):
         return time
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("cosine")
 class Cosine(BaseRamp):
     """Half a cosine from `start` to `end`, flat at both ends.
 
@@ -114,7 +115,7 @@ class Cosine(BaseRamp):
         return (1.0 - tf.cos(math.pi * time)) / 2
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("sigmoid")
 class Sigmoid(BaseRamp):
     """A logistic curve from `start` to `end`, steepest half way.
 
@@ -141,7 +142,7 @@ class Sigmoid(BaseRamp):
         return tf.clip_by_value(done, 0.0, 1.0)  # rounding at the ends
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("cyclical")
 class Cyclical(BaseSchedule):
     """Up from `start` to `end` again and again, each time held at `end`.
 
@@ -200,15 +201,6 @@ def named(
     }
 
 
-_SCHEDULES = {
-    "constant": Constant,
-    "linear": Linear,
-    "cosine": Cosine,
-    "sigmoid": Sigmoid,
-    "cyclical": Cyclical,
-}
-
-
 def get(identifier: float | dict | BaseSchedule, name: str) -> BaseSchedule:
     """A schedule; a number means a constant.
 
@@ -230,7 +222,7 @@ def get(identifier: float | dict | BaseSchedule, name: str) -> BaseSchedule:
     """
     if isinstance(identifier, (int, float, np.number)):
         return Constant(validation.check_number(name, identifier, 0))
-    schedule = registry.part(name, identifier, _SCHEDULES, BaseSchedule)
+    schedule = registry.part(BaseSchedule, identifier, name)
     steps = np.concatenate([[0], 2 ** np.arange(31)])
     bad = steps[~(np.asarray(schedule(steps)) >= 0)]
     if bad.size:

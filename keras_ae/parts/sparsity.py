@@ -3,7 +3,6 @@
 import abc
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -19,6 +18,8 @@ tfd = tfp.distributions
 class BaseSparsity(BasePart, abc.ABC):
     """A change of the code, a penalty on it, or both."""
 
+    kind = "sparsity"
+
     def check_shape(self, event_shape: tuple[int, ...]) -> None:
         """Raise `ValueError` if codes of this shape cannot be sparse so."""
         del event_shape  # any shape
@@ -31,9 +32,8 @@ class BaseSparsity(BasePart, abc.ABC):
 
     def penalty(self, h: tf.Tensor) -> tf.Tensor:
         """Cost of codes `[B, ..., d]` in nats: `[B]`, or a scalar for a
-        statistic of the batch."""
-        del h  # costs nothing
-        return tf.zeros([])
+        `batch_statistics`."""
+        return tf.zeros(tf.shape(h)[:1])  # costs nothing
 
     def adapt(self, model: Any, x: np.ndarray) -> None:
         """See `BasePart.adapt`. An encoder of one layer starts to read from
@@ -56,7 +56,7 @@ class BaseSparsity(BasePart, abc.ABC):
             writes.assign(tf.transpose(reads.kernel))
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("l1")
 class L1(BaseSparsity):
     """Sum of absolute values: a Laplace prior on the code.
 
@@ -78,7 +78,7 @@ class L1(BaseSparsity):
         return tf.reduce_sum(tf.abs(h), axis=list(range(1, len(h.shape))))
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("kl_to_rho")
 class KLToRho(BaseSparsity):
     """Pulls the mean activation of every unit towards a small `rho`.
 
@@ -101,6 +101,7 @@ class KLToRho(BaseSparsity):
         Visual Area V2. NeurIPS. Ng, 2011. Sparse Autoencoder, CS294A notes.
     """
 
+    batch_statistics = frozenset({"sparsity"})
     margin = 1e-6  # keeps the divergence finite for units that are silent
 
     def __init__(self, rho: float = 0.05):
@@ -122,7 +123,7 @@ class KLToRho(BaseSparsity):
         )
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("top_k")
 class TopK(BaseSparsity):
     """Keeps the `k` largest values along the last axis, sets the others to 0.
 
@@ -166,9 +167,6 @@ class TopK(BaseSparsity):
         return h * tf.reduce_sum(among, axis=-2)
 
 
-_SPARSITIES = {"l1": L1, "kl_to_rho": KLToRho, "top_k": TopK}
-
-
 def get(identifier: str | dict | BaseSparsity) -> BaseSparsity:
     """A sparsity by name, by `{name: arguments}`, or itself.
 
@@ -176,4 +174,4 @@ def get(identifier: str | dict | BaseSparsity) -> BaseSparsity:
         ValueError: If the name is unknown.
         TypeError: If it is none of the three.
     """
-    return registry.part("sparsity", identifier, _SPARSITIES, BaseSparsity)
+    return registry.part(BaseSparsity, identifier)

@@ -8,8 +8,6 @@ from keras_ae.spaces.array import Array as Array
 from keras_ae.spaces.base import BaseSpace as BaseSpace
 from keras_ae.spaces.image import Image as Image
 
-_SPACES = {"array": Array, "image": Image}
-
 
 def get(identifier: Any, name: str = "space") -> BaseSpace:
     """A space as it is, by `{name: arguments}`, or an `Array` by its shape.
@@ -30,5 +28,5 @@ def get(identifier: Any, name: str = "space") -> BaseSpace:
         256
     """
     if isinstance(identifier, (BaseSpace, dict)):
-        return registry.part(name, identifier, _SPACES, BaseSpace)
+        return registry.part(BaseSpace, identifier)
     return Array(validation.check_shape(name, identifier))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,7 +11,7 @@ from keras_ae.core import validation
 from keras_ae.spaces import base
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("array")
 class Array(base.BaseSpace):
     """Numbers as they are, in the user's units.
 

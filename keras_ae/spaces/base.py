@@ -25,6 +25,8 @@ class BaseSpace(AutoConfig, abc.ABC):
       None for that of the variant.
     """
 
+    kind = "space"
+
     shape: tuple[int, ...]
     likelihood: Any = None
 

@@ -3,7 +3,6 @@
 import warnings
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,7 +11,7 @@ from keras_ae.core import validation
 from keras_ae.spaces import base
 
 
-@keras.saving.register_keras_serializable(registry.PACKAGE)
+@registry.register("image")
 class Image(base.BaseSpace):
     """Images of grey levels or colors; [0, 1] inside.
 

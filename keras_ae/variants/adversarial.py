@@ -128,6 +128,6 @@ class BaseAdversarial(VAE):
     ) -> keras.Model:
         """The discriminator's body for `create`."""
         del network, input_shape  # codes have no axes to convolve over
-        _, _, default = networks.NETWORKS["mlp"]
+        default = networks.get("mlp").hidden
         widths = validation.check_hidden("hidden", hidden or default)
         return networks.mlp(latent_shape, widths, **settings)

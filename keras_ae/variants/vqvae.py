@@ -58,6 +58,7 @@ class VQVAE(Autoencoder):
         "commitment": "||z - sg(e)||^2",
         "perplexity": "codes in use, from 1 to the size of the table",
     }
+    batch_statistics = frozenset({"perplexity"})
 
     def __init__(
         self,

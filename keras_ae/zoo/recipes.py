@@ -160,10 +160,7 @@ def publish(
         model = train(recipe, runs, verbose)
     model.compile()
     halve(model)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    columns = examples_of_each(x, y)
-    plots.overview(model, columns).savefig(folder / PICTURE, dpi=70)
+    picture = plots.overview(model, examples_of_each(x, y))
     about = {
         "picture": PICTURE,
         "description": recipe["description"],
@@ -173,6 +170,7 @@ def publish(
         "wall_time": WallTime(work / "seconds.txt").seconds,
     }
     store.save(model, folder, **about)
+    picture.savefig(Path(folder) / PICTURE, dpi=70)
     shutil.rmtree(work / "backup", ignore_errors=True)
 
 

@@ -6,12 +6,9 @@ of an allow-list and asks for a sensible amount of memory: a failed load
 leaves nothing behind.
 """
 
-import copy
 import datetime
 import fnmatch
-import hashlib
 import json
-import math
 import os
 import platform
 import shutil
@@ -28,46 +25,22 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_ae
-from keras_ae.core import markdown
 from keras_ae.core import registry
+from keras_ae.zoo import card as cards
 from keras_ae.zoo import delivery
+from keras_ae.zoo import trust
 
 FORMAT_VERSION = 1
 #: Version -> function that changes a folder's config and weights files to the
 #: next version. A renamed attribute or argument needs one.
 MIGRATIONS: dict[int, Callable[[Path], None]] = {}
-CONFIG = "config.json"
+CONFIG = trust.CONFIG
 METADATA = "metadata.json"
-WEIGHTS = "model.weights.h5"
-CARD = "README.md"
-MAX_PARAMETERS = 200_000_000  # 0.8 GB in single precision
+WEIGHTS = trust.WEIGHTS
 MAX_JSON = 16_000_000  # bytes
 
-#: Keras classes that a preset's config may name, beside the package's own.
-ALLOWED = frozenset(
-    """
-    Functional Sequential InputLayer Dense Flatten Reshape Concatenate Add
-    Multiply Activation Conv1D Conv2D Conv1DTranspose Conv2DTranspose
-    Cropping2D ZeroPadding2D MaxPooling2D AveragePooling2D UpSampling2D
-    GlobalAveragePooling2D BatchNormalization LayerNormalization Dropout
-    RepeatVector LeakyReLU PReLU ReLU ELU Softmax Rescaling Identity
-    GlorotUniform GlorotNormal HeUniform HeNormal LecunUniform LecunNormal
-    RandomNormal RandomUniform TruncatedNormal VarianceScaling Orthogonal
-    Zeros Ones Constant L1 L2 L1L2 DTypePolicy
-    """.split()
-)
-_KERAS_MODULES = (
-    "keras",
-    "keras.layers",
-    "keras.models",
-    "keras.initializers",
-    "keras.regularizers",
-    "keras.src.models.functional",
-    "keras.src.models.sequential",
-)
 #: The zoo of the installed package, and that of the repository.
 ZOOS = (Path(__file__).with_name("data"), Path(__file__).parents[2] / "zoo")
-_KERAS_TENSOR = "__keras_tensor__"  # a place in a functional model's graph
 
 
 def folders() -> Iterator[Path]:
@@ -173,21 +146,13 @@ def load(
             f"not read. Expected at most {FORMAT_VERSION}. Received: "
             f"format_version={version!r}. Upgrade keras_ae."
         )
-    hashes = about.get("sha256") or {}
-    for file in (CONFIG, WEIGHTS):
-        expected, received = hashes.get(file), sha256(folder / file)
-        if expected != received:
-            raise ValueError(
-                f"The file {str(folder / file)!r} is damaged or altered. "
-                f"Expected sha256 {expected}. Received: {received}. Fetch or "
-                "save the preset again."
-            )
+    trust.check_hashes(folder, about.get("sha256") or {})
     if version < FORMAT_VERSION:
         with tempfile.TemporaryDirectory() as scratch:
             now = _migrated(folder, Path(scratch))
             return load(now, cls, load_weights=load_weights, **overrides)
-    check_classes(config)
-    found = _class(config)
+    trust.check_classes(config)
+    found = trust.variant(config)
     if cls is not None and not issubclass(found, cls):
         raise ValueError(
             f"The preset {str(name)!r} holds a {found.__name__}. Expected a "
@@ -195,8 +160,8 @@ def load(
             f"({str(name)!r}) or keras_ae.load({str(name)!r})."
         )
     config["config"] |= keras.saving.serialize_keras_object(overrides)
-    check_size(config)
-    model = _construct(config)
+    trust.check_size(config)
+    model = trust.construct(config)
     if load_weights:
         _load_weights(model, folder / WEIGHTS)
     return model
@@ -209,13 +174,13 @@ def _migrated(folder: Path, scratch: Path) -> Path:
     for version in range(about["format_version"], FORMAT_VERSION):
         MIGRATIONS[version](copy)
     about["format_version"] = FORMAT_VERSION
-    about["sha256"] = {f: sha256(copy / f) for f in (CONFIG, WEIGHTS)}
+    about["sha256"] = trust.hashes(copy)
     _write_json(copy / METADATA, about)
     return copy
 
 
 def save(model: Any, folder: str | Path, **about: Any) -> None:
-    """Write a model to a preset folder.
+    """Write a model to a preset folder, whole or not at all.
 
     Args:
         model: A built model of a registered variant.
@@ -223,29 +188,26 @@ def save(model: Any, folder: str | Path, **about: Any) -> None:
         **about: Entries for the metadata, for example `recipe`, `metrics`.
 
     Raises:
-        ValueError: If the model is not built.
+        ValueError: If the model is not built, or has a class that could not
+            be loaded again; the message names it.
     """
     if not model.built:
         raise ValueError(
             f"{model.name!r} is not built, so it has no weights. Expected a "
             "built model. Call `fit`, `build` or `create` first."
         )
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     config = _strip(keras.saving.serialize_keras_object(model))
-    check_classes(config)
-    _write_json(folder / CONFIG, config)
+    what = f"{model.name!r} cannot be saved as a preset: its config"
+    trust.check_classes(config, what)
     # A twin without optimizer, so that its slots are not saved.
-    twin = _construct(config)
+    twin = trust.construct(config)
     twin.set_weights(model.get_weights())
-    twin.save_weights(folder / WEIGHTS)
-    _compress(folder / WEIGHTS)
+    folder = Path(os.path.abspath(folder))  # "." has no name
     summary = {
         "format_version": FORMAT_VERSION,
         "name": folder.name,
         "variant": model.variant,
         "parameters": int(model.count_params()),
-        "sha256": {f: sha256(folder / f) for f in (CONFIG, WEIGHTS)},
         "versions": {
             "python": platform.python_version(),
             "keras_ae": keras_ae.__version__,
@@ -256,126 +218,31 @@ def save(model: Any, folder: str | Path, **about: Any) -> None:
         },
         "saved": datetime.date.today().isoformat(),
     }
-    _write_json(folder / METADATA, summary | about)
-    (folder / CARD).write_text(card(summary | about), encoding="utf-8")
+    others = trust.packages(config)
+    if others:
+        summary["imports"] = others
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        whole = Path(scratch, folder.name)
+        whole.mkdir()
+        _write_json(whole / CONFIG, config)
+        twin.save_weights(whole / WEIGHTS)
+        _compress(whole / WEIGHTS)
+        summary["sha256"] = trust.hashes(whole)
+        _write_json(whole / METADATA, summary | about)
+        text = cards.card(summary | about)
+        (whole / cards.CARD).write_text(text, encoding="utf-8")
+        _move(whole, folder)
 
 
-def card(about: dict[str, Any]) -> str:
-    """A model card in Markdown from the metadata of a preset."""
-    cls = registry.get(about["variant"])
-    lines = [
-        "---",
-        "library_name: keras",
-        "license: apache-2.0",
-        f"tags: [keras-ae, autoencoder, {about['variant']}]",
-        "---",
-        f"# {about['name']}",
-        "",
-    ]
-    if about.get("description"):
-        lines += [about["description"], ""]
-    lines += [
-        f"`{cls.__name__}`: {cls.__doc__.strip().splitlines()[0]}",
-        "",
-        "```python",
-        "import keras_ae",
-        "",
-        f'model = keras_ae.load("{about["name"]}")',
-        "reconstruction = model.predict(x)",
-        "```",
-        "",
-        f"{about['parameters']:,} parameters; saved {about['saved']} with "
-        + ", ".join(f"{k} {v}" for k, v in about["versions"].items())
-        + ".",
-    ]
-    if about.get("picture"):
-        lines += ["", f"![Reconstructions and samples]({about['picture']})"]
-    for key, section in (
-        ("data", _bullets),
-        ("metrics", _figures),
-        ("recipe", _json),
-    ):
-        if about.get(key):
-            lines += ["", f"## {key.capitalize()}", "", *section(about[key])]
-    if about.get("wall_time"):
-        lines += ["", f"Training took {about['wall_time'] / 60:.1f} minutes."]
-    lines += ["", f"sha256 of the weights: `{about['sha256'][WEIGHTS]}`", ""]
-    return "\n".join(lines)
-
-
-def check_classes(config: Any) -> None:
-    """Refuse a config that names a class outside the allow-list.
-
-    Raises:
-        ValueError: With the name.
-    """
-    if isinstance(config, dict):
-        if "class_name" in config or "registered_name" in config:
-            _check_class(config)
-        for key, value in config.items():
-            if key != "registered_name":
-                check_classes(value)
-    elif isinstance(config, list):
-        for value in config:
-            check_classes(value)
-    elif isinstance(config, str) and _registered(config) is not None:
-        # Keras looks plain strings up too, among all registered objects.
-        raise ValueError(_not_allowed(config))
-
-
-def _check_class(node: dict[str, Any]) -> None:
-    """Refuse a node unless Keras' own lookup leads to an allowed class.
-
-    That lookup takes whatever is registered under `registered_name` first,
-    the class name standing in where there is none, and then `module`.
-    """
-    name, module = node.get("class_name"), node.get("module")
-    registered = node.get("registered_name") or name
-    if not isinstance(name, str) or not isinstance(registered, str):
-        raise ValueError(_not_allowed(name))
-    found = _registered(registered)
-    if found is not None:
-        own = registered.startswith(registry.PACKAGE + ">")
-        allowed = own and getattr(found, "__name__", None) == name
-    elif name == _KERAS_TENSOR:
-        allowed = module is None
-    else:
-        allowed = name in ALLOWED and module in _KERAS_MODULES
-    if not allowed:
-        raise ValueError(
-            _not_allowed(name if registered == name else registered, module)
-        )
-
-
-def _registered(name: str) -> Any:
-    return keras.saving.get_registered_object(name)
-
-
-def _not_allowed(name: Any, module: Any = None) -> str:
-    return (
-        "The preset names a class that is not allowed. Expected classes of "
-        f"{registry.PACKAGE} and plain Keras layers. Received: {name!r}"
-        + (f" of module {module!r}" if module else "")
-    )
-
-
-def check_size(config: dict[str, Any]) -> None:
-    """Refuse a config whose model would exhaust memory.
-
-    The model is built without allocating its variables, and counted.
-
-    Raises:
-        ValueError: With the number of parameters.
-    """
-    with keras.StatelessScope(initialize_variables=False):
-        model = _construct(config)
-        shapes = [tuple(v.shape) for v in model.weights]
-    count = sum(math.prod(shape) for shape in shapes)
-    if count > MAX_PARAMETERS:
-        raise ValueError(
-            "The preset asks for too much memory. Expected at most "
-            f"{MAX_PARAMETERS:,} parameters. Received: {count:,}"
-        )
+def _move(whole: Path, folder: Path) -> None:
+    """Put a folder into its place, or its files into the one that is there,
+    the metadata, whose hashes make the others valid, last."""
+    if not folder.exists():
+        whole.rename(folder)
+        return
+    for file in sorted(whole.iterdir(), key=lambda file: file.name == METADATA):
+        file.replace(folder / file.name)
 
 
 def _compress(path: Path) -> None:
@@ -406,40 +273,6 @@ def _compress(path: Path) -> None:
     small.replace(path)
 
 
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _construct(config: dict[str, Any]) -> Any:
-    # Deserializing a functional model empties the config it is given.
-    model = _class(config).from_config(copy.deepcopy(config["config"]))
-    model.build_from_config(config["build_config"])
-    if not model.built:
-        raise ValueError(
-            "The preset's config does not build. Expected a `build_config` "
-            f"with an input shape. Received: {config['build_config']}"
-        )
-    return model
-
-
-def _class(config: dict[str, Any]) -> type:
-    """The variant that a config describes."""
-    cls = _registered(config.get("registered_name"))
-    parts = (config.get("config"), config.get("build_config"))
-    if not hasattr(cls, "variant") or not all(
-        isinstance(p, dict) for p in parts
-    ):
-        raise ValueError(
-            "The preset's config describes no model. Expected a registered "
-            "variant with `config` and `build_config`. Received: "
-            f"registered_name={config.get('registered_name')!r}, "
-            f"keys={sorted(config)}"
-        )
-    return cls
-
-
 def _load_weights(model: Any, path: Path) -> None:
     try:
         model.load_weights(path)
@@ -459,33 +292,6 @@ def _strip(node: Any) -> Any:
     if isinstance(node, (list, tuple)):
         return [_strip(v) for v in node]
     return node
-
-
-def _bullets(value: Any) -> list[str]:
-    if not isinstance(value, dict):
-        return [str(value)]
-    return [f"- {key}: {entry}" for key, entry in value.items()]
-
-
-def _figures(metrics: Any) -> list[str]:
-    """A table, one column for everything that is said of any figure."""
-    if not isinstance(metrics, dict):
-        return _bullets(metrics)
-    figures = {
-        name: figure if isinstance(figure, dict) else {"value": figure}
-        for name, figure in metrics.items()
-    }
-    columns = list(dict.fromkeys(k for f in figures.values() for k in f))
-    header = ["figure", *(column.replace("_", " ") for column in columns)]
-    rows = [
-        [name, *(figure.get(column, "") for column in columns)]
-        for name, figure in figures.items()
-    ]
-    return [markdown.table(header, rows)]
-
-
-def _json(value: Any) -> list[str]:
-    return ["```json", json.dumps(value, indent=2), "```"]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

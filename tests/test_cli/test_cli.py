@@ -129,6 +129,12 @@ def test_describe_knows_variants_and_presets(capsys):
         (["sample", "vae_digit"], "one of ['vae_digits'"),
         (["evaluate", "vae_digits", "--data", "mnits"], "'mnist'"),
         (["train", "nothing"], "A path to a recipe works too"),
+        (["describe", "robust-vae"], "keras-ae --import PACKAGE"),
+        (["train", "vea", "--flag", "3"], "Unknown variant. Expected one of"),
+        (["train", "beta-vea", "--help"], "one of ['beta-vae', "),
+        (["train", "--out", "x", "vea", "--flag", "3"], "Received: 'vea'"),
+        (["--import", "no_such", "variants"], "'no_such', ModuleNotFound"),
+        (["--import", "no_such", "train", "vea"], "'no_such', ModuleNotFound"),
         (["train", "line.json"], "Missing: ['seed']"),
         (["train", "vae", "--latent-dim", "0"], "positive integers"),
         (["train", "vae", "--latent-dim", "2", "--data", "x"], "data set"),
@@ -183,6 +189,19 @@ def test_train_a_variant_from_flags(here, capsys):
     assert model.encoder.event_shape == (2,)
     assert store.metadata("my_preset")["recipe"]["training"]["epochs"] == 1
     assert [p.name for p in here.iterdir()] == ["my_preset"]
+
+
+def test_options_of_train_may_stand_before_its_target(here):
+    argv = "train --out mine autoencoder --latent-dim 2 --epochs 1".split()
+    assert cli.main([*argv, "--network", "linear"]) == 0
+    assert keras_ae.load("mine").variant == "autoencoder"
+
+
+def test_the_help_of_train_comes_without_a_target(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["train", "--help"])
+    assert end.value.code == 0
+    assert "recipe (JSON file)" in capsys.readouterr().out
 
 
 # A killed training leaves its history open.
@@ -266,17 +285,6 @@ def test_verify_goes_on_past_what_does_not_load(here, monkeypatch, capsys):
 def test_a_pattern_without_presets_is_an_error(command, capsys):
     assert cli.main([command, "vae_digts"]) == 2
     assert "vae_digits" in capsys.readouterr().err
-
-
-def test_readme_check(here, capsys):
-    path = shutil.copy(ROOT / "README.md", here)
-    assert cli.main(["readme", path, "--check"]) == 0
-    text = Path(path).read_text().replace("| `vae` |", "| `vea` |")
-    Path(path).write_text(text)
-    assert cli.main(["readme", path, "--check"]) == 1
-    assert Path(path).read_text() == text
-    assert cli.main(["readme", path]) == 0
-    assert cli.main(["readme", path, "--check"]) == 0
 
 
 def test_the_demo_does_the_main_job(here, capsys):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_ae import VAE
 from keras_ae import DistributionNetwork
 from keras_ae.model import speed
+from keras_ae.parts import heads
 
 no_gpu = pytest.mark.skipif(
     bool(tf.config.list_physical_devices("GPU")), reason="a GPU is found"
@@ -155,3 +156,45 @@ def test_policy_after_fit_names_the_steps():
 def test_policy_needs_a_compiled_model():
     with pytest.raises(ValueError, match="not compiled.*`compile"):
         dense().speed_policy()
+
+
+class Layered(heads.Gaussian):
+    """A head whose own argument has a name that Keras knows on models."""
+
+    def __init__(self, layers=3, inputs=2, **kwargs):
+        super().__init__(**kwargs)
+        self.layers = layers
+        self.inputs = inputs
+
+
+class Stack(keras.layers.Layer):
+    """Holds its layers in a list, and one of them in a dict."""
+
+    def __init__(self):
+        super().__init__()
+        self.stack = [keras.layers.Dense(3), keras.layers.Flatten()]
+        self.named = {"last": keras.layers.Dense(2)}
+
+    def call(self, x):
+        for layer in [*self.stack, self.named["last"]]:
+            x = layer(x)
+        return x
+
+
+def test_an_argument_called_layers_is_no_list_of_layers():
+    model = VAE.create((8,), 2, hidden=(4,), likelihood=Layered())
+    model.compile("adam")
+    model.fit(np.zeros([8, 8], "float32"), verbose=0)
+    assert Layered in map(type, speed.layers(model))
+
+
+def test_layers_in_lists_and_dicts_are_found():
+    found = [type(layer).__name__ for layer in speed.layers(Stack())]
+    assert sorted(found) == ["Dense", "Dense", "Flatten", "Stack"]
+
+
+def test_a_layer_that_is_reached_twice_is_listed_once():
+    stack = Stack()
+    stack.again = stack.stack[0]
+    stack.stack[0].parent = stack
+    assert len(list(speed.layers(stack))) == 4

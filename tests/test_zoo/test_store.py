@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 
 import keras_ae
+from keras_ae.core import plugins
+from keras_ae.core import registry
+from keras_ae.zoo import card as cards
 from keras_ae.zoo import store
+from keras_ae.zoo import trust
 
+X8 = np.random.default_rng(0).random((5, 8), np.float32)
 X = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
 
 
@@ -28,7 +33,7 @@ def change(folder, edit):
     (folder / store.CONFIG).write_text(json.dumps(config))
     about = json.loads((folder / store.METADATA).read_text())
     for file in about["sha256"]:
-        about["sha256"][file] = store.sha256(folder / file)
+        about["sha256"][file] = trust.sha256(folder / file)
     (folder / store.METADATA).write_text(json.dumps(about))
 
 
@@ -252,6 +257,8 @@ def test_a_size_that_exhausts_memory_is_refused_before_it_is_taken(folder):
     change(folder, widen)
     with pytest.raises(ValueError, match="too much memory.*Expected at most"):
         keras_ae.load(folder)
+    # Nor is it taken later, by the next layer whose shapes Keras infers.
+    with_layer(Twice())
 
 
 def test_weights_of_another_architecture_are_refused(folder):
@@ -300,26 +307,180 @@ def test_saving_twice_gives_the_same_weights_file(tmp_path):
     once, again = tmp_path / "once", tmp_path / "again"
     keras_ae.load("vae_digits").save_to_preset(once)
     keras_ae.load(once).save_to_preset(again)
-    assert store.sha256(once / store.WEIGHTS) == store.sha256(
+    assert trust.sha256(once / store.WEIGHTS) == trust.sha256(
         again / store.WEIGHTS
     )
 
 
-def test_saving_refuses_what_loading_would_refuse(tmp_path):
+class Twice(keras.layers.Layer):
+    """A layer that nobody registered."""
+
+    def call(self, x):
+        return 2.0 * x
+
+
+@keras.saving.register_keras_serializable("stranger")
+class Thrice(keras.layers.Layer):
+    """A layer that only Keras knows."""
+
+    def call(self, x):
+        return 3.0 * x
+
+
+def half(x):
+    return x / 2
+
+
+def with_layer(layer):
+    """A model that has a layer of the user's own in its encoder."""
     model = keras_ae.VAE(
         keras_ae.DistributionNetwork(
-            keras.Sequential([keras.layers.Lambda(lambda x: x, (8,))]),
-            "gaussian",
-            2,
+            keras.Sequential([layer, keras.layers.Dense(4)]), "gaussian", 2
         ),
         keras_ae.DistributionNetwork(
             keras.Sequential([keras.layers.Dense(4)]), "bernoulli", 8
         ),
     )
     model.build((None, 8))
-    with pytest.raises(ValueError, match="not allowed.*Lambda"):
-        model.save_to_preset(tmp_path / "mine")
-    assert not list((tmp_path / "mine").glob("*"))
+    return model
+
+
+STRANGERS = {
+    "'Twice' of module .*test_store' .layer 'mine'.*@keras_ae.register": Twice,
+    "'stranger>Thrice'.*layer 'mine'.*@keras_ae.register": Thrice,
+    "not allowed.*'Lambda'.*layer 'mine'.*Write it as a class": (
+        lambda name: keras.layers.Lambda(half, (8,), name=name)
+    ),
+    "not allowed.*'Lambda'.*layer 'mine'.*a class of a": (
+        lambda name: keras.layers.Lambda(lambda x: x, (8,), name=name)
+    ),
+    "the function 'half'.*Write it as a class": (
+        lambda name: keras.layers.Dense(3, half, name=name)
+    ),
+}
+
+
+@pytest.mark.parametrize("words, layer", STRANGERS.items())
+def test_saving_names_what_loading_would_refuse(words, layer, tmp_path):
+    model = with_layer(layer(name="mine"))
+    with pytest.raises(ValueError, match=f"cannot be saved.*{words}"):
+        model.save_to_preset(tmp_path / "new" / "mine")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_refused_save_leaves_what_was_there(folder):
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    with pytest.raises(ValueError, match="Twice"):
+        with_layer(Twice()).save_to_preset(folder)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_save_that_breaks_off_leaves_what_was_there(
+    there, folder, monkeypatch
+):
+    parent = folder.parent
+    if not there:
+        shutil.rmtree(folder)
+    before = {p: p.read_bytes() for p in parent.rglob("*") if p.is_file()}
+
+    def full(path):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(store, "_compress", full)
+    with pytest.raises(OSError, match="No space"):
+        keras_ae.load("vae_digits").save_to_preset(folder)
+    assert before == {p: p.read_bytes() for p in parent.rglob("*.*")}
+    assert folder.exists() == there
+
+
+def test_files_beside_a_preset_stay(folder):
+    (folder / "notes.txt").write_text("mine")
+    keras_ae.load("vae_digits").save_to_preset(folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert keras_ae.load(folder).built
+
+
+def test_a_preset_may_be_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    keras_ae.load("vae_digits").save_to_preset(".")
+    assert store.metadata(".")["name"] == tmp_path.name
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """`Twice`, as its package registers it; forgotten after the test."""
+    tables = {kind: dict(table) for kind, table in registry._TABLES.items()}
+    monkeypatch.setattr(registry, "_TABLES", tables)
+    monkeypatch.setattr(registry, "_CLASSES", dict(registry._CLASSES))
+    known = dict(keras.saving.get_custom_objects())
+    members = {"call": Twice.call, "__module__": "some_package.layers"}
+    yield keras_ae.register("twice")(
+        type("Twice", (keras.layers.Layer,), members)
+    )
+    keras.saving.get_custom_objects().clear()
+    keras.saving.get_custom_objects().update(known)
+
+
+def forget(cls):
+    """As in a process that has not imported the package of a class."""
+    name = f"some_package>{cls.__name__}"
+    del registry._CLASSES[name]
+    del keras.saving.get_custom_objects()[name]
+
+
+def test_a_registered_layer_of_another_package_is_saved(registered, tmp_path):
+    model = with_layer(registered())
+    model.save_to_preset(tmp_path / "mine")
+    again = keras_ae.load(tmp_path / "mine")
+    np.testing.assert_array_equal(model.predict(X8), again.predict(X8))
+    assert store.metadata(tmp_path / "mine")["imports"] == ["some_package"]
+    card = (tmp_path / "mine" / "README.md").read_text()
+    assert "\nimport keras_ae\nimport some_package\n" in card
+    forget(registered)
+    with pytest.raises(
+        ValueError,
+        match="'some_package>Twice'.*If you trust it, import some_package "
+        "first, or keras-ae --import some_package",
+    ):
+        keras_ae.load(tmp_path / "mine")
+
+
+def test_an_installed_plugin_counts_as_imported(
+    registered, tmp_path, monkeypatch
+):
+    with_layer(registered()).save_to_preset(tmp_path / "mine")
+    forget(registered)
+    monkeypatch.setattr(
+        plugins, "load", lambda: keras_ae.register("twice")(registered)
+    )
+    assert keras_ae.load(tmp_path / "mine").built
+
+
+@pytest.mark.parametrize(
+    "name, advice",
+    [
+        ("keras_ae>Flatten", "Upgrade keras_ae"),
+        ("__main__>Flatten", "defined in a script"),
+        ("os>Flatten", "import os first"),
+    ],
+)
+def test_a_class_that_is_not_known_is_explained(folder, name, advice):
+    def edit(config):
+        layer(config, "Flatten").update(
+            registered_name=name, module="os", class_name="Flatten"
+        )
+
+    change(folder, edit)
+    with pytest.raises(ValueError, match=f"not allowed.*{name}.*{advice}"):
+        keras_ae.load(folder)
+
+
+def test_a_keras_file_warns_of_what_will_not_load(tmp_path):
+    model = with_layer(Twice(name="mine"))
+    with pytest.warns(UserWarning, match="will not load by.*'Twice'.*'mine'"):
+        model.save(tmp_path / "model.keras")
+    assert (tmp_path / "model.keras").is_file()
 
 
 def test_an_unbuilt_model_is_not_saved(tmp_path):
@@ -368,7 +529,7 @@ def test_a_folder_of_ones_own_comes_first(folder, monkeypatch):
 
 def test_the_card_says_where_the_model_comes_from(folder):
     about = store.metadata(folder)
-    card = store.card(about)
+    card = cards.card(about)
     assert card.startswith("---\nlibrary_name: keras\n")
     assert about["sha256"][store.WEIGHTS] in card
     assert "digits" in card
@@ -378,11 +539,11 @@ def test_the_card_has_a_line_a_figure_and_the_recipe_to_copy(folder):
     recipe = {"preset": "mine", "model": {"hidden": [4]}}
     figures = {"loss": {"value": 1.5, "rows": 3}, "kl": {"standard_error": 2}}
     about = store.metadata(folder) | {"metrics": figures, "recipe": recipe}
-    card = store.card(about)
+    card = cards.card(about)
     assert "| figure | value | rows | standard error |" in card
     assert "| loss | 1.5 | 3 |  |" in card
     assert "| kl |  |  | 2 |" in card
     assert json.loads(card.split("```json")[1].split("```")[0]) == recipe
-    assert "| accuracy | 0.9 |" in store.card(
+    assert "| accuracy | 0.9 |" in cards.card(
         about | {"metrics": {"accuracy": 0.9}}
     )
