@@ -52,7 +52,13 @@ setup(
         "matplotlib>=3.10",
     ],
     extras_require={
-        "test": ["pytest>=8", "pandas>=2.1", "ruff>=0.9", *EXPORT],
+        "test": [
+            "pytest>=8",
+            "pandas>=2.1",
+            "ruff>=0.9",
+            "import-linter>=2.1",
+            *EXPORT,
+        ],
         # Writes ONNX files, checks and runs them.
         "export": EXPORT,
         # Rivals to be timed against.

@@ -65,17 +65,29 @@ class Inference:
         )
 
     @final
-    def reconstruct(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+    def reconstruct(
+        self, x: Any, batch_size: int | None = None, dtype: Any = None
+    ) -> np.ndarray:
         """Means of p(x|z) at the codes of examples, `[N, ...]`; the same as
         `predict`.
 
         Args:
             x: Examples, `[N, ...]`.
             batch_size: Rows in a compiled call. Defaults to 256.
+            dtype: Type in which they come back, see `BaseSpace.array`: of an
+                `Image`, `"uint8"` gives bytes. Defaults to float32.
+
+        Example:
+            >>> space = keras_ae.spaces.Image(4, 4)
+            >>> model = keras_ae.Autoencoder.create(space, 2, hidden=(16,))
+            >>> x = np.full([3, 4, 4, 1], 200, "uint8")
+            >>> model.reconstruct(x, dtype="uint8").dtype
+            dtype('uint8')
         """
-        return compiled.batched(
+        values = compiled.batched(
             self, lambda x: self(x), self.check_inputs(x), batch_size
         )
+        return self.space.array(values, dtype)
 
     @final
     def score_samples(

@@ -96,7 +96,8 @@ class Step:
         size, weight = forward.batch.x.shape[0], forward.batch.weight
         means = {}
         for name, value in terms.items():
-            _check_axes(name, value, axes, size)
+            if value.shape.rank or name not in self.batch_statistics:
+                _check_axes(name, value, axes, size)
             if len(value.shape) > 1:
                 value = tf.reduce_mean(value, axis=range(len(value.shape) - 1))
             if len(value.shape) == 1 and weight is not None:
@@ -177,12 +178,13 @@ def _check_axes(
 ) -> None:
     """Refuse a term with axes beyond draws and batch."""
     shape = value.shape
-    last = shape[-1] if len(shape) else None
-    if len(shape) <= axes and (last is None or size is None or last == size):
+    fits = len(shape) > 0 and None in (size, shape[-1]) or shape[-1:] == [size]
+    if 1 <= len(shape) <= axes and fits:
         return
     expected = ", ".join([*["draws"] * (axes - 1), str(size or "batch")])
     raise ValueError(
         f"The term {name!r} has axes that are not draws and batch. Expected "
-        f"shape ({expected}), ({size or 'batch'},) or (). Received: "
-        f"{tuple(shape)}. Sum it over the axes of an example."
+        f"shape ({expected}) or ({size or 'batch'},). Received: "
+        f"{tuple(shape)}. Sum it over the axes of an example; a statistic of "
+        "the whole batch, `()`, is named in `batch_statistics`."
     )

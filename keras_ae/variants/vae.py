@@ -90,7 +90,11 @@ class VAE(BaseAutoencoder):
         }
 
     def sample(
-        self, n: int, seed: int | None = None, given: Any = None
+        self,
+        n: int,
+        seed: int | None = None,
+        given: Any = None,
+        dtype: Any = None,
     ) -> np.ndarray:
         """`n` new examples: means of p(x|z) at draws z from the prior.
 
@@ -100,8 +104,10 @@ class VAE(BaseAutoencoder):
                 first examples of a seed do not depend on `n`.
             given: What a model that is told something is told, one for all
                 or `[n, ...]`.
+            dtype: As in `reconstruct`.
 
         Returns:
             `[n, ...]`.
         """
-        return generate.sample(self, n, seed, given)
+        values = generate.sample(self, n, seed, given)
+        return self.space.array(values, dtype)

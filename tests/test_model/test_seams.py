@@ -228,7 +228,7 @@ def test_weights_count_whatever_the_sample_axes(lead):
 
 @pytest.mark.parametrize(
     ("lead", "shape"),
-    [((), (3, 2)), ((), (2,)), ((5,), (5, 3, 1)), ((5,), (3, 5))],
+    [((), ()), ((), (3, 2)), ((), (2,)), ((5,), (5, 3, 1)), ((5,), (3, 5))],
 )
 def test_other_axes_of_a_term_are_an_error(lead, shape):
     with pytest.raises(ValueError, match="'a'.*Expected.*Received.*Sum it"):
