@@ -28,6 +28,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_ae
+from keras_ae.core import backend
 from keras_ae.core import markdown
 from keras_ae.core import registry
 from keras_ae.zoo import delivery
@@ -62,8 +63,7 @@ _KERAS_MODULES = (
     "keras.models",
     "keras.initializers",
     "keras.regularizers",
-    "keras.src.models.functional",
-    "keras.src.models.sequential",
+    *backend.NETWORK_MODULES,
 )
 #: The zoo of the installed package, and that of the repository.
 ZOOS = (Path(__file__).with_name("data"), Path(__file__).parents[2] / "zoo")

@@ -363,8 +363,8 @@ def test_one_forward_pass_without_metrics(metrics):
     assert count.count(False) == (3 + 1 if metrics else 0)
 
 
-@pytest.mark.parametrize("rows", [8, 11])
-def test_at_most_two_traces(rows):
+@pytest.mark.parametrize("jit", [False, True])
+def test_one_trace_whatever_the_rows(jit):
     traces = []
 
     class Counting(Autoencoder):
@@ -372,10 +372,11 @@ def test_at_most_two_traces(rows):
             traces.append(data)
             return super().train_step(data)
 
-    model = make(Counting)
-    for _ in range(2):
+    model = make(Counting, compiled={"jit_compile": jit})
+    for rows in (8, 11, 21):
         model.fit(numbered(rows), batch_size=4, epochs=3, verbose=0)
-    assert len(traces) == (1 if rows == 8 else 2)
+    model.fit(numbered(9), batch_size=3, verbose=0)
+    assert len(traces) == 1
 
 
 def test_compiled_metrics_compare_reconstructions():
