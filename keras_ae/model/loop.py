@@ -371,14 +371,13 @@ class FastTraining:
         jit = self._test_jit() if name == "test" else self.jit_compile
         key = (name, jit, hollow)
         if key not in self._blocks:
-            step = getattr(self, f"{name}_step")
             strategy = backend.strategy(self)
             with strategy.scope():
                 spreads = tf.distribute.has_strategy()
             if spreads:
-                block = spread.blocks(strategy, step, hollow)
+                block = spread.blocks(strategy, self, name, hollow)
             else:
-                block = _block_of(self, step)
+                block = _block_of(self, getattr(self, f"{name}_step"))
             if not self.run_eagerly:
                 block = tf.function(block, jit_compile=jit, autograph=False)
             self._blocks[key] = block
@@ -395,8 +394,8 @@ class FastTraining:
             return function.get_concrete_function(
                 source.spec, tf.TensorSpec([], tf.int32)
             )
-        step = getattr(self, f"{name}_step")
-        function = spread.streamed(backend.strategy(self), step, source.spec)
+        strategy = backend.strategy(self)
+        function = spread.streamed(strategy, self, name, source.spec)
         if self.run_eagerly:
             return function
         return tf.function(

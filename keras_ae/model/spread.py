@@ -58,19 +58,25 @@ def guarded(strategy: tf.distribute.Strategy) -> Iterator[None]:
 
 
 def blocks(
-    strategy: tf.distribute.Strategy, step: Callable, hollow: bool
+    strategy: tf.distribute.Strategy,
+    model: keras.Model,
+    name: str,
+    hollow: bool,
 ) -> Callable:
     """A step on a global batch from memory, the same on every worker.
 
     Args:
         strategy: Of the model.
-        step: `model.train_step` or `model.test_step`.
+        model: With `train_step` and `test_step`.
+        name: `"train"` or `"test"`.
         hollow: Whether there are batches of fewer rows than replicas.
 
     Returns:
         Function of a block `[1, batch, ...]` and the number of its steps, 1,
         to logs.
     """
+
+    step = getattr(model, f"{name}_step")
 
     def share(rows: dict) -> dict:
         context = tf.distribute.get_replica_context()
@@ -82,11 +88,12 @@ def blocks(
         x, y, weight = feed.pack(
             keras.tree.map_structure(lambda t: t[low:end], rows)
         )
-        if hollow:
-            weight = tf.ones([end - low]) if weight is None else weight
-            weight = tf.cast(weight, tf.float32)
-            weight *= tf.cast(high > low, tf.float32)
-        return step((x, y, weight))
+        if not hollow:
+            return step((x, y, weight))
+        weight = tf.ones([end - low]) if weight is None else weight
+        weight = tf.cast(weight, tf.float32)
+        weight *= tf.cast(high > low, tf.float32)
+        return counted(model, step, (x, y, weight), high > low)
 
     def block(rows: dict, count: tf.Tensor) -> dict:
         del count  # one step: sums over replicas cannot be inside a loop
@@ -97,24 +104,46 @@ def blocks(
 
 
 def streamed(
-    strategy: tf.distribute.Strategy, step: Callable, spec: Any
+    strategy: tf.distribute.Strategy, model: keras.Model, name: str, spec: Any
 ) -> Callable:
     """A step on a batch of a distributed stream.
 
     Args:
         strategy: Of the model.
-        step: `model.train_step` or `model.test_step`.
+        model: With `train_step` and `test_step`.
+        name: `"train"` or `"test"`.
         spec: `element_spec` of the stream before it is distributed.
 
     Returns:
         Function of a batch to logs.
     """
+    step = getattr(model, f"{name}_step")
     sizes = {t.shape[0] for t in keras.tree.flatten(spec)}
-    if None not in sizes:
-        return lambda batch: _local(strategy, strategy.run(step, args=(batch,)))
-    return lambda batch: _local(
-        strategy, strategy.run(lambda data: step(filled(data)), args=(batch,))
-    )
+
+    def share(data: Any) -> dict:
+        if None not in sizes:
+            return step(data)
+        x = keras.utils.unpack_x_y_sample_weight(data)[0]
+        present = tf.shape(keras.tree.flatten(x)[0])[0] > 0
+        return counted(model, step, filled(data), present)
+
+    def call(batch: Any) -> dict:
+        return _local(strategy, strategy.run(share, args=(batch,)))
+
+    return call
+
+
+def counted(
+    model: keras.Model, step: Callable, data: tuple, present: tf.Tensor
+) -> dict:
+    """The step of a replica; its metrics stay as they were unless rows are
+    present: those of `compile(metrics=...)` do not look at weights."""
+    states = [v for metric in model.metrics for v in metric.variables]
+    before = [tf.convert_to_tensor(v) for v in states]
+    logs = step(data)
+    for state, value in zip(states, before, strict=True):
+        state.assign(tf.where(present, tf.convert_to_tensor(state), value))
+    return logs
 
 
 def filled(data: Any) -> tuple:
