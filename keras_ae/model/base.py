@@ -18,6 +18,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core import registry
+from keras_ae.core import replicas
 from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
@@ -248,7 +249,7 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One optimizer step of every player; the logged terms."""
         x, target, weight = self.unpack(data)
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        share = self.share(x, weight)
         step = self.step  # read before an optimizer counts on
         logged: dict[str, tf.Tensor] = {}
         for player in self.players():
@@ -257,11 +258,18 @@ class BaseAutoencoder(FastTraining, AutoConfig, keras.Model, abc.ABC):
                     player.objective(x, target, training=True), weight
                 )
                 total = self.weighted_sum(terms, step)
-                scaled = player.optimizer.scale_loss(total / replicas)
+                scaled = player.optimizer.scale_loss(total * share)
             gradients = tape.gradient(scaled, player.variables)
             player.optimizer.apply(gradients, player.variables)
             logged = terms | logged
         return self.report(x, target, weight, logged, step)
+
+    def share(self, x: Any, weight: tf.Tensor | None) -> tf.Tensor:
+        """This replica's part of the rows, or weights, of all replicas."""
+        count = tf.cast(tf.shape(keras.tree.flatten(x)[0])[0], tf.float32)
+        if weight is not None:
+            count = tf.reduce_sum(weight)
+        return tf.math.divide_no_nan(count, replicas.total(count))
 
     @final
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
