@@ -226,6 +226,21 @@ def check(model: keras.Model, x: Any, y: Any = None) -> None:
             ) from error
 
 
+def check_redrawn(x: Any, cut: bool) -> None:
+    """Refuse to cut a pass over rows that each pass draws anew.
+
+    Raises:
+        ValueError: If they are to be cut.
+    """
+    if cut and rows_of.redrawn(x):
+        raise ValueError(
+            "Rows that are drawn anew at every epoch cannot be cut by "
+            "`steps_per_epoch`. Expected a stream. Received: "
+            f"{type(x).__name__}. Call dynamic_binarization on a "
+            "tf.data.Dataset."
+        )
+
+
 def split(data: tuple, fraction: float) -> tuple[tuple, tuple]:
     """Rows before and after the cut, as Keras cuts: the last are kept.
 
