@@ -59,9 +59,14 @@ def test_networks_are_configured_by_their_modules():
 
 
 def test_seed_states_are_those_of_all_generators():
-    made = model()
-    made.dropout = keras.layers.Dropout(0.5, seed=1)
+    layers = [keras.layers.Dense(2), keras.layers.Dropout(0.5, seed=1)]
+    encoder = keras_ae.DistributionNetwork(
+        keras.Sequential(layers), "gaussian", 2
+    )
+    made = VAE(encoder, model().decoder, seed=0)
+    made.build((None, 3))
     states = backend.seed_states(made)
+    assert len(states) == 2
     assert any(s is made.seed_generator.state for s in states)
     assert all(tuple(s.shape) == (2,) for s in states)
     before = [s.numpy() for s in states]

@@ -84,7 +84,7 @@ def test_rows_are_views_of_what_was_given(monkeypatch):
 @pytest.mark.parametrize("bad", [0, 17, 49])
 def test_checks_in_parts_name_the_row(monkeypatch, bad):
     monkeypatch.setattr(feed, "CHUNK", 3 * 10)
-    model = Autoencoder.create((3,), 2, hidden=(4,), seed=0)
+    model = Autoencoder.create((3,), 2, hidden=(4,), likelihood="bernoulli")
     model.compile("sgd", jit_compile=False)
     x = np.zeros([50, 3], "float32")
     x[bad, 1] = np.nan
