@@ -33,10 +33,15 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         # The first release with the fixes for files that come from others:
-        # asset bombs, HDF5 group checks, restricted unpickling.
-        "keras>=3.15.1",
-        # TensorFlow Probability 0.25 refuses to be imported below 2.18.
-        "tensorflow>=2.18",
+        # asset bombs, HDF5 group checks, restricted unpickling. The ceiling is
+        # the next minor release: core/backend.py uses some of Keras that is
+        # not documented, and such things change between minor releases; the
+        # tests of that file tell whether a new one may be allowed.
+        "keras>=3.15.1,<3.16",
+        # TensorFlow Probability 0.25 refuses to be imported below 2.18. The
+        # ceiling is the release after the one that was tested: TensorFlow
+        # promises nothing across minor releases for what Probability uses.
+        "tensorflow>=2.18,<2.22",
         # Imported by TensorFlow Probability; each release of it fits one
         # minor release of TensorFlow, which pip chooses to match.
         "tf-keras>=2.18",

@@ -24,6 +24,7 @@ import keras_ae  # noqa: E402
 from benchmarks import common  # noqa: E402
 from keras_ae.core import markdown  # noqa: E402
 from keras_ae.math import jacobians  # noqa: E402
+from keras_ae.model import speed  # noqa: E402
 
 SIZES = (2, 8, 32, 128, 512)
 #: Encoder -> (shape of an example, rows in a batch, steps in a call, options)
@@ -75,16 +76,17 @@ def training(cls, options: dict, encoder: str, size: int):
     if "posterior" in settings:
         settings["posterior"] = keras_ae.heads.Point(settings["posterior"])
     model = cls.create(shape, size, seed=0, **settings, **options)
-    model.compile(keras.optimizers.Adam(1e-4))
+    jit = speed.jit_compile(model).value
+    model.compile(keras.optimizers.Adam(1e-4), jit_compile=jit)
     model.build_optimizers()
-    block = model.make_train_function().block
+    block = model.block("train")
     rng = np.random.default_rng(0)
     x = tf.constant(rng.uniform(size=(2 * batch * steps, *shape)), tf.float32)
 
     def run():
         index = rng.choice(len(x), (steps, batch), replace=False)
         index = tf.constant(index, tf.int32)
-        logs = block({"x": x}, index, tf.constant(steps))
+        logs = block({"x": tf.gather(x, index)}, tf.constant(steps))
         if not np.isfinite(float(logs["loss"])):
             raise FloatingPointError(f"{encoder}, {size}: {logs}")
 

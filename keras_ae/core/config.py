@@ -1,12 +1,12 @@
 """Configuration read off the constructor: `get_config` written once."""
 
-import contextlib
 import inspect
-import random
-from collections.abc import Iterator
 from typing import Any
 
 import keras
+
+from keras_ae.core import backend
+from keras_ae.core.backend import seeded_weights as seeded_weights
 
 
 class AutoConfig:
@@ -28,7 +28,7 @@ class AutoConfig:
         """
         found: dict[str, inspect.Parameter] = {}
         for base in cls.__mro__:
-            if base is AutoConfig or base.__module__.startswith("keras.src"):
+            if base is AutoConfig or backend.is_keras(base):
                 break
             if "__init__" not in vars(base):
                 continue
@@ -74,21 +74,3 @@ class AutoConfig:
             return super().__repr__()
         values = (f"{n}={getattr(self, n)!r}" for n in self.parameters())
         return f"{type(self).__name__}({', '.join(values)})"
-
-
-@contextlib.contextmanager
-def seeded_weights(seed: int | None) -> Iterator[None]:
-    """Inside, Keras initializers without a seed follow from `seed`.
-
-    Keras draws the default seed of an initializer from Python's `random`
-    when the initializer is made; the state of `random` is put back after.
-    """
-    if seed is None:
-        yield
-        return
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)

@@ -120,7 +120,6 @@ class BaseAutoencoder(
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.compiled_functions = compiled.Functions()
-        self._feeds = {}
 
     # Hooks.
 

@@ -8,6 +8,8 @@ from typing import final
 import numpy as np
 import tensorflow as tf
 
+from keras_ae.core import backend
+
 
 class Seeds:
     """Mixin for a `keras.Model` with a `seed_generator`."""
@@ -33,20 +35,13 @@ class Seeds:
     def save_own_variables(self, store: Any) -> None:
         """Save the states of all seed generators beside the variables."""
         super().save_own_variables(store)
-        for i, state in enumerate(self._seed_states()):
+        for i, state in enumerate(backend.seed_states(self)):
             store[f"seed_state_{i}"] = state.numpy()
 
     @final
     def load_own_variables(self, store: Any) -> None:
         """Restore what `save_own_variables` saved."""
         entries = {key: store[key] for key in store.keys()}
-        for i, state in enumerate(self._seed_states()):
+        for i, state in enumerate(backend.seed_states(self)):
             state.assign(entries.pop(f"seed_state_{i}"))
         super().load_own_variables(entries)
-
-    def _seed_states(self) -> list:
-        return [
-            v
-            for v in self.non_trainable_variables
-            if v.path.endswith("seed_generator_state")
-        ]

@@ -1,7 +1,9 @@
-"""The speed policy: what `compile` and `fit` choose when not told.
+"""The speed policy: what `fit` chooses when `compile` was not told.
 
 Each choice comes with its reason; `model.speed_policy()` prints both. What
-the user passes to `compile` is never overruled.
+the user passes to `compile` is never overruled. Every choice follows from the
+model and from the numbers of epochs and batches alone, never from a clock or
+from what ran before, so that a run that is resumed chooses as before.
 """
 
 import math
@@ -11,7 +13,18 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from keras_ae.core import backend
+
 LONGEST_BLOCK = 32  # steps between two updates of the progress bar
+
+# What XLA costs and gains on a CPU beside a graph, measured on dense
+# autoencoders of 300 to 1.1 million weights, two cores: compiling one shape of
+# batch takes 0.6 to 1.2 s longer, 0.07 to 0.1 s for each variable that is
+# trained; a step is 0.14 to 0.3 ms shorter in the smallest of them, 1.9 ms at
+# 0.8 million weights, 2.6 ms at 1.1 million (see benchmarks/short_fits.py).
+COMPILATION = 0.1  # seconds for each trained variable and shape of batch
+GAIN = 2.5e-4  # seconds a step
+GAIN_OF_WEIGHT = 2e-9  # seconds a step and weight
 
 _CONVOLUTIONS = (
     keras.layers.Conv1D,
@@ -53,8 +66,8 @@ def layers(model: keras.Layer) -> list[keras.Layer]:
 
 
 def jit_compile(model: keras.Model) -> Choice:
-    """Whether to compile with XLA: dense networks on a CPU, Keras' rule on a
-    GPU, never under a distribution strategy."""
+    """Whether work that lasts is faster under XLA: dense networks on a CPU,
+    Keras' rule on a GPU, never under a distribution strategy."""
     if tf.distribute.has_strategy():
         return Choice(False, "a distribution strategy is in use")
     parts = layers(model)
@@ -65,7 +78,32 @@ def jit_compile(model: keras.Model) -> Choice:
         return Choice(True, "GPU found")
     if any(isinstance(p, _CONVOLUTIONS) for p in parts):
         return Choice(False, "convolutions on a CPU are slower under XLA")
+    if any(isinstance(p, keras.layers.RNN) for p in parts):
+        return Choice(False, "recurrent layers take XLA seconds to compile")
     return Choice(True, "dense network on a CPU")
+
+
+def jit_compile_for(
+    model: keras.Model, steps: int | None, shapes: int = 1
+) -> Choice:
+    """Whether XLA makes so many steps faster in all, compilation counted.
+
+    Args:
+        model: A built model.
+        steps: Steps in all epochs; None where not known, 0 for what should
+            not be compiled for a CPU.
+        shapes: How many shapes of batch there are; each is compiled.
+    """
+    choice = jit_compile(model)
+    if not choice.value or tf.config.list_physical_devices("GPU"):
+        return choice
+    if steps is None:
+        return Choice(False, "the number of steps is not known")
+    weights = [math.prod(v.shape) for v in model.trainable_variables]
+    cost = COMPILATION * len(weights) * shapes
+    needed = math.ceil(cost / (GAIN + GAIN_OF_WEIGHT * sum(weights)))
+    reason = f"{choice.reason}, {steps} steps in all, {needed} pay for XLA"
+    return Choice(steps >= needed, reason)
 
 
 def steps_per_execution(batches: int | None, callbacks: Any) -> Choice:
@@ -99,7 +137,7 @@ def _batch_watcher(callbacks: Any) -> str | None:
     )
     for callback in callbacks or ():
         own = isinstance(callback, keras.callbacks.LambdaCallback)
-        own = own or not type(callback).__module__.startswith("keras.")
+        own = own or not backend.is_keras(type(callback))
         base = keras.callbacks.Callback
         for hook in hooks:
             function = getattr(callback, hook)

@@ -6,6 +6,7 @@ from typing import final
 
 import tensorflow as tf
 
+from keras_ae.core import backend
 from keras_ae.core import replicas
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
@@ -146,10 +147,8 @@ class Step:
         for name, value in (terms | self.decoder.head.monitors()).items():
             self.trackers[name].update_state(value, sample_weight=count)
         loss = weighted_sum(terms, weights, terms)
-        for metric in self.metrics:
-            if metric.name == "loss":
-                metric.update_state(loss, sample_weight=count)
-        if any(m.name == "compile_metrics" for m in self.metrics):
+        backend.loss_metric(self).update_state(loss, sample_weight=count)
+        if backend.has_compiled_metrics(self):
             prediction = self.reconstruction(batch, self.moment())
             return self.compute_metrics(
                 batch.x, batch.target, prediction, batch.weight

@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 
+from keras_ae.core import backend
 from keras_ae.core import registry
 
 CONFIG = "config.json"
@@ -41,8 +42,7 @@ _KERAS_MODULES = (
     "keras.models",
     "keras.initializers",
     "keras.regularizers",
-    "keras.src.models.functional",
-    "keras.src.models.sequential",
+    *backend.NETWORK_MODULES,
 )
 _KERAS_TENSOR = "__keras_tensor__"  # a place in a functional model's graph
 

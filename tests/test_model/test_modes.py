@@ -38,10 +38,10 @@ def test_a_second_fit_trains_on_its_own_rows():
     assert graph.history.history["loss"] == pytest.approx(
         expected, rel=tolerance
     )
-    traces = graph.train_function.block.experimental_get_tracing_count()
+    traces = graph.block("train").experimental_get_tracing_count()
     graph.fit(x, batch_size=8, verbose=0)
     graph.fit(y, batch_size=8, verbose=0)
-    now = graph.train_function.block.experimental_get_tracing_count()
+    now = graph.block("train").experimental_get_tracing_count()
     assert now == traces
 
 

@@ -23,12 +23,90 @@ def conv():
     return VAE.create((8, 8, 1), 2, network="conv", hidden=(2,), seed=0)
 
 
+def steps_that_pay(model, shapes=1):
+    """The fewest steps for which XLA is chosen."""
+    return next(
+        n for n in range(10**6) if speed.jit_compile_for(model, n, shapes).value
+    )
+
+
 @no_gpu
-def test_dense_networks_are_compiled_by_xla():
+@pytest.mark.parametrize(
+    ("make", "rows", "batches"),
+    [
+        # 250 rows in batches of 32, 30 epochs: a fit of a second.
+        (lambda: VAE.create((784,), 20, seed=0), 250, 8 * 30),
+        (dense, 250, 8 * 30),
+    ],
+    ids=["wide", "narrow"],
+)
+def test_xla_must_pay_for_its_compilation(make, rows, batches):
+    model = make()
+    short = speed.jit_compile_for(model, batches, 2)
+    assert not short.value and f"{batches} steps in all" in short.reason
+    # An hour is worth it, a stream of unknown length is not known to be.
+    assert speed.jit_compile_for(model, 10**6, 2).value
+    assert not speed.jit_compile_for(model, None).value
+
+
+@no_gpu
+def test_more_shapes_and_more_layers_cost_more():
+    one, two = steps_that_pay(dense()), steps_that_pay(dense(), 2)
+    assert 2 * one - 2 <= two <= 2 * one
+    deep = VAE.create((3,), 2, hidden=(4, 4, 4), seed=0)
+    assert steps_that_pay(deep) > one
+    # Where a step takes longer, there is more to gain.
+    assert steps_that_pay(VAE.create((784,), 2, hidden=(512,), seed=0)) < one
+
+
+@no_gpu
+def test_fit_decides_by_all_its_epochs():
     model = dense()
     model.compile("adam")
-    assert model.jit_compile is True
-    assert "jit_compile = True: dense network on a CPU" in model.speed_policy()
+    before = "jit_compile = auto: chosen by fit() from the number of steps"
+    assert before in model.speed_policy()
+    enough = -(-steps_that_pay(model) // 2)
+    x = np.zeros([2, 3], "float32")
+    settings = {"batch_size": 1, "verbose": 0}
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", True),
+    )
+    chosen = []
+    for epochs, first in ((2, 0), (enough, 0), (enough, enough - 1)):
+        model.fit(
+            x,
+            epochs=epochs,
+            initial_epoch=first,
+            callbacks=[stop],
+            **settings,
+        )
+        chosen.append(model.jit_compile)
+        policy = f"jit_compile = {model.jit_compile}: dense network on a CPU, "
+        assert f"{policy}{2 * epochs} steps in all" in model.speed_policy()
+    # The last one is a run that is resumed: it goes on as it was begun.
+    assert chosen == [False, True, True]
+
+
+@no_gpu
+def test_short_fits_are_not_compiled():
+    """Fits of other numbers of rows share one trace and no XLA."""
+    model = dense()
+    model.compile("adam")
+    for rows in (250, 243, 260, 251):
+        model.fit(np.zeros([rows, 3]), epochs=2, verbose=0)
+        assert not model.jit_compile
+    assert model.block("train").experimental_get_tracing_count() == 1
+
+
+@no_gpu
+def test_evaluation_is_no_reason_to_compile():
+    model = dense()
+    model.compile("adam")
+    x = np.random.default_rng(0).uniform(size=[4, 3])
+    model.jit_compile = True  # as a long fit leaves it
+    first = model.evaluate(x, verbose=0)
+    model.jit_compile = False
+    assert model.evaluate(x, verbose=0) == first
 
 
 @no_gpu
@@ -37,6 +115,18 @@ def test_convolutions_stay_a_graph():
     model.compile("adam")
     assert model.jit_compile is False
     assert "jit_compile = False: convolutions" in model.speed_policy()
+
+
+@no_gpu
+@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN", "RNN"])
+def test_recurrent_layers_stay_a_graph(layer):
+    cell = keras.layers.LSTMCell(4) if layer == "RNN" else 4
+    layer = keras.layers.Bidirectional(getattr(keras.layers, layer)(cell))
+    encoder = DistributionNetwork(keras.Sequential([layer]), "gaussian", 2)
+    plain = keras.Sequential([keras.layers.Dense(4)])
+    decoder = DistributionNetwork(plain, "bernoulli", (4, 1))
+    choice = speed.jit_compile(VAE(encoder, decoder))
+    assert not choice.value and "recurrent" in choice.reason
 
 
 @no_gpu

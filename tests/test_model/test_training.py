@@ -363,8 +363,8 @@ def test_one_forward_pass_without_metrics(metrics):
     assert count.count(False) == (3 + 1 if metrics else 0)
 
 
-@pytest.mark.parametrize("rows", [8, 11])
-def test_at_most_two_traces(rows):
+@pytest.mark.parametrize("jit", [False, True])
+def test_one_trace_whatever_the_rows(jit):
     traces = []
 
     class Counting(Autoencoder):
@@ -372,10 +372,11 @@ def test_at_most_two_traces(rows):
             traces.append(data)
             return super().train_step(data)
 
-    model = make(Counting)
-    for _ in range(2):
+    model = make(Counting, compiled={"jit_compile": jit})
+    for rows in (8, 11, 21):
         model.fit(numbered(rows), batch_size=4, epochs=3, verbose=0)
-    assert len(traces) == (1 if rows == 8 else 2)
+    model.fit(numbered(9), batch_size=3, verbose=0)
+    assert len(traces) == 1
 
 
 def test_compiled_metrics_compare_reconstructions():
@@ -491,3 +492,124 @@ def test_a_run_that_fails_leaves_the_model_usable():
 def test_class_weight_is_refused():
     with pytest.raises(ValueError, match="`class_weight`.*sample_weight"):
         make().fit(numbered(4), class_weight={0: 1.0})
+
+
+def test_ten_models_of_a_class_are_no_reason_to_warn(caplog):
+    """TensorFlow warns when it thinks that a function is traced anew."""
+    logger = tf.get_logger()
+    before = logger.propagate
+    logger.propagate = True
+    try:
+        for _ in range(10):
+            model = make(VAE)
+            model.fit(numbered(7), batch_size=4, verbose=0)
+            model.evaluate(numbered(7), batch_size=4, verbose=0)
+            model.fit(numbered(9), batch_size=3, verbose=0)
+    finally:
+        logger.propagate = before
+    assert "retracing" not in caplog.text
+
+
+@pytest.mark.parametrize("form", ["rows", "stream"])
+def test_validation_rows_are_checked_once_a_fit(monkeypatch, form):
+    checked = []
+    check = Autoencoder.check_rows
+    monkeypatch.setattr(
+        Autoencoder,
+        "check_rows",
+        lambda self, x, y=None: (checked.append(len(x)), check(self, x, y)),
+    )
+    x = numbered(10)
+    if form == "stream":
+        x = tf.data.Dataset.from_tensor_slices(x).batch(5)
+    make().fit(x, validation_data=numbered(6), epochs=3, verbose=0)
+    assert checked == ([10, 6] if form == "rows" else [6])
+
+
+@pytest.mark.parametrize("form", ["rows", "stream"])
+def test_validation_of_some_epochs_and_batches(form):
+    x = numbered(10)
+    if form == "stream":
+        x = tf.data.Dataset.from_tensor_slices(x).batch(5)
+    model = make()
+    settings = {"validation_data": numbered(9), "validation_batch_size": 2}
+    settings |= {"validation_steps": 2, "validation_freq": [1, 3]}
+    history = model.fit(x, epochs=4, verbose=0, **settings)
+    assert len(history.history["loss"]) == 4
+    assert len(history.history["val_loss"]) == 2
+    model.fit(x, epochs=1, verbose=0, **settings)
+    expected = model.evaluate(numbered(4), batch_size=2, verbose=0)[0]
+    found = model.history.history["val_loss"]
+    np.testing.assert_allclose(found, [expected], rtol=1e-6)
+
+
+def test_steps_per_epoch_go_on_through_the_rows(spy):
+    model = make(spy)
+    model.fit(
+        numbered(10), batch_size=4, steps_per_epoch=2, epochs=3, verbose=0
+    )
+    seen = spy.batches["train"]
+    assert [len(b) for b in seen] == [4, 4, 2, 4, 4, 2]
+    assert sorted(flat(seen[:3])) == sorted(flat(seen[3:])) == list(range(10))
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2, "auto"])
+def test_what_is_printed(verbose, capsys):
+    make().fit(numbered(10), epochs=2, verbose=verbose)
+    printed = capsys.readouterr().out
+    assert ("Epoch 2/2" in printed) == (verbose != 0)
+    assert ("loss" in printed) == (verbose != 0)
+
+
+def test_a_callback_list_is_kept():
+    model = make()
+    noted = []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: noted.append(sorted(logs)),
+        on_test_begin=lambda logs: noted.append("test"),
+    )
+    given = keras.callbacks.CallbackList(
+        [note], add_history=True, model=model, epochs=1, steps=1
+    )
+    model.fit(
+        numbered(4), validation_data=numbered(4), callbacks=given, verbose=0
+    )
+    names = ["loss", "reconstruction", "val_loss", "val_reconstruction"]
+    assert noted == ["test", names]
+    assert sorted(model.history.history) == names
+
+
+def test_stopping_between_batches():
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = batch == 1
+
+    model = make()
+    model.fit(numbered(20), batch_size=4, callbacks=[Stop()], verbose=0)
+    assert int(model.optimizer.iterations) == 2
+    assert len(model.history.history["loss"]) == 1
+
+
+def test_averages_of_the_optimizer_replace_the_weights_in_the_end():
+    optimizer = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
+    model, plain = make(optimizer=optimizer), make(optimizer="sgd")
+    plain.optimizer.learning_rate = 0.1
+    for each in (model, plain):
+        each.fit(numbered(8), batch_size=4, shuffle=False, verbose=0)
+    average = model.optimizer.variables
+    assert any(
+        np.array_equal(v.numpy(), model.trainable_variables[0].numpy())
+        for v in average
+        if tuple(v.shape) == tuple(model.trainable_variables[0].shape)
+    )
+    assert (
+        model.trainable_variables[0].numpy()
+        != plain.trainable_variables[0].numpy()
+    ).any()
+
+
+@pytest.mark.parametrize("name", ["fit", "evaluate"])
+def test_training_needs_a_compiled_model(name):
+    model = Autoencoder.create((EVENT,), 2, hidden=(4,))
+    with pytest.raises(ValueError, match=f"compile.*{name}"):
+        getattr(model, name)(numbered(4))

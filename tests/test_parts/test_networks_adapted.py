@@ -236,7 +236,7 @@ def test_the_start_is_saved(tmp_path):
 def test_the_decoder_of_every_variant_starts_from_data(name):
     """Whatever its codes are, and what it is told beside them."""
     model = tools.make(keras_ae.get(name))
-    x = np.asarray(model.default_target(tools.rows(type(model))))
+    x = tools.examples(tools.rows(type(model)))
     model.decoder.adapt(x)
     first = model.decoder.head.start_from(x.mean(0), x.var(0))
     if first:

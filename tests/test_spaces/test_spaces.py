@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras_ae import spaces
 from keras_ae.core import validation
 from keras_ae.spaces import base
-from keras_ae.zoo import store
+from keras_ae.zoo import trust
 
 RNG = np.random.default_rng(0)
 BYTES = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
@@ -42,7 +42,7 @@ def refused(*parts):
 def test_config_survives_json_and_the_allow_list(space):
     config = keras.saving.serialize_keras_object(space)
     config = json.loads(json.dumps(config))
-    store.check_classes(config)
+    trust.check_classes(config)
     twin = keras.saving.deserialize_keras_object(config)
     assert type(twin) is type(space)
     assert (repr(twin), twin.shape) == (repr(space), space.shape)

@@ -255,7 +255,7 @@ def train(**options):
     for _ in range(4):  # a new batch at every step
         model.fit(rng.normal(size=[8, 6]), batch_size=8, verbose=0)
         counts.append(compiled())
-    traces = model.train_function.block.experimental_get_tracing_count()
+    traces = model.block("train").experimental_get_tracing_count()
     print(json.dumps([*counts, traces]))
 
 train(hidden=(5,))

@@ -1,0 +1,162 @@
+"""A process of tests of distribution strategies: `python replicas.py ROLE ...`.
+
+Roles:
+    one FOLDER NAMES        every variant on one device
+    two FOLDER NAMES        every variant on two logical devices
+    worker FOLDER [--die N] one worker of `TF_CONFIG`, or alone without it
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import argparse  # noqa: E402
+import json  # noqa: E402
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+import keras_ae  # noqa: E402
+from keras_ae.core import registry  # noqa: E402
+
+EPOCHS = 3
+BATCH = 5  # of 2 + 3 rows; the last of 11 rows leaves a replica none
+#: Whose last batch may leave a replica without rows. The row that such a
+#: replica gets instead takes part in the numbers that are drawn for a batch.
+WITHOUT_DRAWS = ("autoencoder", "contractive", "sparse")
+
+
+def flat(prefix, values):
+    return {f"{prefix}/{name}": np.asarray(v) for name, v in values.items()}
+
+
+def trained(cls, rows, scope, optimizer, **settings):
+    """Weights and logs of three epochs, ragged batches, and of evaluation."""
+    with scope():
+        model = cls.create(**cls.contract_case()[0] | {"seed": 0})
+        model.compile(optimizer(), jit_compile=False)
+    weight = np.linspace(0.5, 1.5, len(keras.tree.flatten(rows)[0]))
+    model.fit(
+        rows,
+        sample_weight=weight.astype("float32"),
+        batch_size=BATCH,
+        epochs=EPOCHS,
+        verbose=0,
+        **settings,
+    )
+    logs = model.evaluate(rows, batch_size=BATCH, verbose=0, return_dict=True)
+    weights = {
+        str(i): v.numpy() for i, v in enumerate(model.trainable_variables)
+    }
+    return (
+        flat("weights", weights)
+        | flat("history", model.history.history)
+        | flat("evaluate", logs)
+    )
+
+
+def variants(folder, names, devices):
+    """The results of variants, one file each; errors in `errors.json`."""
+    if devices > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * devices
+        )
+        strategy = tf.distribute.MirroredStrategy(
+            [f"CPU:{i}" for i in range(devices)]
+        )
+    else:
+        strategy = tf.distribute.get_strategy()
+    errors = {}
+    for name in names:
+        cls = registry.get(name)
+        size = 11 if name in WITHOUT_DRAWS else 12
+        rows = keras.tree.map_structure(
+            lambda a, n=size: a[:n], cls.contract_case()[1]
+        )
+        try:
+            found = trained(
+                cls, rows, strategy.scope, lambda: keras.optimizers.SGD(0.1)
+            )
+            np.savez(folder / f"{name}.npz", **found)
+        except Exception as error:  # the test reports it
+            errors[name] = f"{type(error).__name__}: {error}"
+    (folder / "errors.json").write_text(json.dumps(errors))
+
+
+class Death(keras.callbacks.Callback):
+    """Ends the process in the middle of an epoch, without a word."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.last = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == self.last and batch == 1:
+            os._exit(9)
+
+
+def worker(folder, die):
+    """Train a resumable run, then from rows, then from a stream."""
+    if "TF_CONFIG" in os.environ:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    else:
+        strategy = tf.distribute.get_strategy()
+    x = np.random.default_rng(0).uniform(size=(21, 8)).astype("float32")
+    # The same order at every pass: Keras' own loop, on one device, begins
+    # a pass more an epoch than it needs.
+    stream = tf.data.Dataset.from_tensor_slices(x)
+    stream = stream.shuffle(21, seed=3, reshuffle_each_iteration=False).batch(4)
+    held = tf.data.Dataset.from_tensor_slices(x[:7]).batch(4)
+    backup = keras.callbacks.BackupAndRestore(folder / "backup")
+    callbacks = [backup] if die is None else [backup, Death(die)]
+    runs = {
+        "resumed": {"x": x, "epochs": 5, "callbacks": callbacks},
+        "rows": {"x": x, "epochs": EPOCHS, "validation_data": x[:7]},
+        "stream": {"x": stream, "epochs": EPOCHS, "validation_data": held},
+    }
+    for name, settings in runs.items():
+        if name != "stream":
+            settings["batch_size"] = 4  # the last batch has one row
+        with strategy.scope():
+            model = keras_ae.Autoencoder.create((8,), 2, hidden=(16,), seed=0)
+            model.compile("adam", jit_compile=False, metrics=["mse"])
+        model.fit(**settings, verbose=0)
+        logs = model.evaluate(x, batch_size=4, verbose=0, return_dict=True)
+        weights = {
+            str(i): v.numpy() for i, v in enumerate(model.trainable_variables)
+        }
+        np.savez(
+            folder / f"{name}.npz",
+            **flat("weights", weights),
+            **flat("history", model.history.history),
+            **flat("evaluate", logs),
+            rows=model.predict(x, verbose=0),
+            batches=model.predict(held, verbose=0),
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("role", choices=["one", "two", "worker"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--die", type=int)
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(exist_ok=True)
+    if arguments.role == "worker":
+        worker(arguments.folder, arguments.die)
+    else:
+        devices = {"one": 1, "two": 2}[arguments.role]
+        variants(arguments.folder, arguments.names, devices)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Strategies against one device, each run in processes of its own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_ae.core import registry
+
+SCRIPT = Path(__file__).with_name("replicas.py")
+# Three epochs of three steps in single precision, which rounds at 6e-8, on
+# numbers of order 1 to 10; sums over rows are added up in another order.
+ROUNDING = {"rtol": 1e-5, "atol": 1e-5}
+
+
+def start(role, folder, *arguments, task=None, ports=()):
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
+    if task is not None:
+        workers = [f"127.0.0.1:{port}" for port in ports]
+        environment["TF_CONFIG"] = json.dumps(
+            {
+                "cluster": {"worker": workers},
+                "task": {"type": "worker", "index": task},
+            }
+        )
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), role, str(folder), *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def outputs(processes, seconds=240):
+    """What processes printed; none outlives the test."""
+    end = time.monotonic() + seconds
+    try:
+        return [
+            process.communicate(timeout=max(1, end - time.monotonic()))[0]
+            for process in processes
+        ]
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+
+def free_ports(count=2):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def pair(folder, more=((), ())):
+    """Two workers, and where each writes."""
+    ports = free_ports()
+    folders = [folder / "first", folder / "second"]
+    processes = [
+        start("worker", where, *own, task=i, ports=ports)
+        for i, (where, own) in enumerate(zip(folders, more, strict=True))
+    ]
+    return processes, folders
+
+
+def assert_close(found, expected, **tolerance):
+    assert set(found) == set(expected)
+    for name in expected:
+        np.testing.assert_allclose(
+            found[name], expected[name], **tolerance, err_msg=name
+        )
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Folders of one device's and of two devices' results."""
+    folder = tmp_path_factory.mktemp("devices")
+    found = [folder / role for role in ("one", "two")]
+    processes = [start(each.name, each, *registry.variants()) for each in found]
+    for process, output in zip(processes, outputs(processes, 600), strict=True):
+        assert process.returncode == 0, output
+    return found
+
+
+@pytest.mark.parametrize("name", registry.variants())
+def test_two_devices_are_one(runs, name):
+    """Terms and weights, over ragged and weighted batches, of which the last
+    leaves one device without a row."""
+    for folder in runs:
+        assert name not in json.loads((folder / "errors.json").read_text())
+    one, two = (dict(np.load(folder / f"{name}.npz")) for folder in runs)
+    assert any(key.startswith("history/") for key in one)
+    assert_close(two, one, **ROUNDING)
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory):
+    """What the survivor of two workers printed; then the folders of two
+    that start again, and of one that ran alone."""
+    folder = tmp_path_factory.mktemp("workers")
+    processes, folders = pair(folder, more=((), ("--die", "3")))
+    survivor, _ = outputs(processes, 120)  # it must not hang
+    assert [p.returncode for p in processes] == [1, 9], survivor
+    for each in folders:
+        state = (each / "backup" / "training_metadata.json").read_text()
+        assert json.loads(state)["epoch"] == 3
+    processes, _ = pair(folder)
+    processes.append(start("worker", folder / "alone"))
+    for process, output in zip(processes, outputs(processes), strict=True):
+        assert process.returncode == 0, output
+    return survivor, [*folders, folder / "alone"]
+
+
+def test_a_lost_worker_is_named(workers):
+    output, _ = workers
+    assert "RuntimeError: Training has stopped because another" in output
+    assert "BackupAndRestore" in output
+
+
+@pytest.mark.parametrize("name", ["rows", "stream", "resumed"])
+def test_two_workers_are_one(workers, name):
+    first, second, alone = (
+        dict(np.load(folder / f"{name}.npz")) for folder in workers[1]
+    )
+    assert_close(first, second, rtol=0, atol=0)
+    if name == "resumed":
+        # Only the last two epochs of five were run after the loss.
+        alone = {
+            key: value[3:] if key.startswith("history/") else value
+            for key, value in alone.items()
+        }
+    assert_close(first, alone, **ROUNDING)
