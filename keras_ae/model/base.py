@@ -284,9 +284,9 @@ class BaseAutoencoder(
             return
         self.build_parts(input_shape)
         for own in part.parts_of(self):
+            self.batch_statistics |= own.batch_statistics
             if own.terms:
                 self.terms = self.terms | own.terms
-                self.batch_statistics |= own.batch_statistics
         logged = [*self.terms, *self.decoder.head.monitors()]
         self.trackers = {n: keras.metrics.Mean(name=n) for n in logged}
         self.built = True

@@ -70,8 +70,8 @@ class Settings:
         if jit_compile == "auto" and run_eagerly:
             choice = speed.Choice(False, "run_eagerly=True")
             self._chosen["jit_compile"] = choice
-        self._blocks = {}  # compiled calls by step and mode
-        self._streams = {}  # Keras' own, by step and mode
+        self._blocks = compiled.Functions()  # by step, mode, attributes
+        self._streams = compiled.Functions()  # Keras' own, by step and mode
         super().compile(
             optimizer,
             jit_compile=jit_compile if jit_compile != "auto" else False,
@@ -175,7 +175,8 @@ class Settings:
         jit = self._test_jit() if name == "test" else self.jit_compile
         # A change of a part's attribute makes another call.
         key = (name, jit, hollow, compiled.fingerprint(self))
-        if key not in self._blocks:
+        blocks = self._blocks.kept
+        if key not in blocks:
             strategy = backend.strategy(self)
             with strategy.scope():
                 spreads = tf.distribute.has_strategy()
@@ -185,8 +186,8 @@ class Settings:
                 block = _block_of(self, getattr(self, f"{name}_step"))
             if not self.run_eagerly:
                 block = tf.function(block, jit_compile=jit, autograph=False)
-            self._blocks[key] = block
-        return self._blocks[key]
+            blocks[key] = block
+        return blocks[key]
 
     def _function(self, name: str, source: Any) -> Callable:
         """The compiled call for a source, of any number of rows."""
@@ -242,9 +243,9 @@ class Settings:
         before = self.steps_per_execution, self.jit_compile
         self.steps_per_execution, self.jit_compile = steps, jit
         key = (name, steps, jit)
-        setattr(self, f"{name}_function", self._streams.get(key))
+        setattr(self, f"{name}_function", self._streams.kept.get(key))
         getattr(self, f"make_{name}_function")()
-        self._streams[key] = getattr(self, f"{name}_function")
+        self._streams.kept[key] = getattr(self, f"{name}_function")
         try:
             yield
         finally:
