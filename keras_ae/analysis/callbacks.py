@@ -2,12 +2,13 @@
 
 import math
 import warnings
-from typing import Any
 
 import keras
 
 from keras_ae.analysis import evaluation
 from keras_ae.core import validation
+from keras_ae.core.types import Logs
+from keras_ae.core.types import Rows
 
 
 class CollapseMonitor(keras.callbacks.Callback):
@@ -32,16 +33,16 @@ class CollapseMonitor(keras.callbacks.Callback):
         [2]
     """
 
-    def __init__(self, x: Any, threshold: float = 0.01):
+    def __init__(self, x: Rows, threshold: float = 0.01):
         super().__init__()
         self.x = x
         self.threshold = validation.check_number("threshold", threshold, 0)
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         """Forget the last training."""
         self.active = None
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Count, log, and warn if fewer than before."""
         total = math.prod(self.model.encoder.event_shape)
         before = total if self.active is None else self.active

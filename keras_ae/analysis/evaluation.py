@@ -2,7 +2,6 @@
 
 import os
 from concurrent import futures
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,18 +12,20 @@ from keras_ae.analysis.latent import interpolate as interpolate
 from keras_ae.analysis.latent import tangent_space as tangent_space
 from keras_ae.analysis.latent import traverse as traverse
 from keras_ae.core import validation
+from keras_ae.core.types import Rows
 from keras_ae.math import bounds
 from keras_ae.math import divergences
 from keras_ae.model import compiled
 from keras_ae.model import speed
+from keras_ae.model.base import BaseAutoencoder
 
 BLOCK = 500  # importance samples decoded at once
 ROWS = 100  # examples in one compiled call
 
 
 def log_likelihood(
-    model: Any,
-    x: Any,
+    model: BaseAutoencoder,
+    x: Rows,
     samples: int = 5000,
     seed: int = 0,
     verbose: int = 0,
@@ -87,7 +88,11 @@ def log_likelihood(
 
 
 def _log_likelihood(
-    model: Any, x: Any, numbers: tf.Tensor, samples: int, seed: tf.Tensor
+    model: BaseAutoencoder,
+    x: Rows,
+    numbers: tf.Tensor,
+    samples: int,
+    seed: tf.Tensor,
 ) -> tf.Tensor:
     """One row after the other; a block of draws is one matrix product."""
     prior, moment = model.p_z(), model.moment()
@@ -126,7 +131,9 @@ def _log_likelihood(
     return tf.map_fn(one, (x, numbers), fn_output_signature=tf.float32)
 
 
-def elbo(model: Any, x: Any, samples: int = 1, seed: int = 0) -> np.ndarray:
+def elbo(
+    model: BaseAutoencoder, x: Rows, samples: int = 1, seed: int = 0
+) -> np.ndarray:
     """Evidence lower bound of each example, in nats.
 
     Formula:
@@ -166,7 +173,9 @@ def elbo(model: Any, x: Any, samples: int = 1, seed: int = 0) -> np.ndarray:
     return compiled.batched(model, function, (x, keys.astype(np.int32)))
 
 
-def active_units(model: Any, x: Any, threshold: float = 0.01) -> int:
+def active_units(
+    model: BaseAutoencoder, x: Rows, threshold: float = 0.01
+) -> int:
     """Number of latent units whose code depends on the example.
 
     Formula:
@@ -193,7 +202,7 @@ def active_units(model: Any, x: Any, threshold: float = 0.01) -> int:
     return int(np.sum(np.var(codes, axis=0) > threshold))
 
 
-def _check_prior(model: Any) -> None:
+def _check_prior(model: BaseAutoencoder) -> None:
     if model.prior is None:
         raise TypeError(
             f"{type(model).__name__} has no prior, so p(x) is not defined. "

@@ -5,7 +5,6 @@ Users reach these functions as `keras_ae.evaluation`.
 
 import math
 from collections.abc import Sequence
-from typing import Any
 from typing import NamedTuple
 
 import keras
@@ -13,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import validation
+from keras_ae.core.types import Rows
 from keras_ae.model import compiled
+from keras_ae.model.base import BaseAutoencoder
 
 
 class TangentSpace(NamedTuple):
@@ -29,7 +30,9 @@ class TangentSpace(NamedTuple):
     directions: np.ndarray
 
 
-def tangent_space(model: Any, x: Any, rank: int | None = None) -> TangentSpace:
+def tangent_space(
+    model: BaseAutoencoder, x: Rows, rank: int | None = None
+) -> TangentSpace:
     """Singular value decomposition of the encoder's Jacobian at each example.
 
     A well regularized code changes only along the manifold of the data: then
@@ -63,7 +66,7 @@ def tangent_space(model: Any, x: Any, rank: int | None = None) -> TangentSpace:
             validation.invalid("rank", f"an integer of at most {full}", rank)
         )
 
-    def function(x: Any) -> TangentSpace:
+    def function(x: Rows) -> TangentSpace:
         source = keras.tree.flatten(x)[0]
         with tf.GradientTape() as tape:
             tape.watch(source)
@@ -80,7 +83,9 @@ def tangent_space(model: Any, x: Any, rank: int | None = None) -> TangentSpace:
     return compiled.batched(model, function, x)
 
 
-def interpolate(model: Any, a: Any, b: Any, steps: int = 8) -> np.ndarray:
+def interpolate(
+    model: BaseAutoencoder, a: Rows, b: Rows, steps: int = 8
+) -> np.ndarray:
     """Examples on the straight line between the codes of `a` and `b`.
 
     Formula:
@@ -113,8 +118,8 @@ def interpolate(model: Any, a: Any, b: Any, steps: int = 8) -> np.ndarray:
 
 
 def traverse(
-    model: Any,
-    x: Any,
+    model: BaseAutoencoder,
+    x: Rows,
     dimensions: Sequence[int] | None = None,
     values: Sequence[float] = (-3, -2, -1, 0, 1, 2, 3),
 ) -> np.ndarray:
@@ -152,7 +157,7 @@ def traverse(
     return _decode(model, varied.reshape(*shape[:3], *codes.shape[1:]), x)
 
 
-def _decode(model: Any, codes: np.ndarray, x: Any) -> np.ndarray:
+def _decode(model: BaseAutoencoder, codes: np.ndarray, x: Rows) -> np.ndarray:
     """Means of p(x|z) for codes `[N, ..., *latent]` made from `x`."""
     lead = codes.shape[: codes.ndim - len(model.encoder.event_shape)]
     repeats = math.prod(lead[1:])
@@ -182,7 +187,7 @@ class Copying(NamedTuple):
     off_data: float
 
 
-def copying(model: Any, x: Any, seed: int = 0) -> Copying:
+def copying(model: BaseAutoencoder, x: Rows, seed: int = 0) -> Copying:
     """Whether a model has learned the data or merely to copy its input.
 
     An overcomplete code can pass any input through. To see whether it does,

@@ -17,6 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from keras_ae.analysis import evaluation
 from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import Rows
+from keras_ae.model.base import BaseAutoencoder
 
 #: Inverse strengths of the probe's penalty, chosen on held-out training rows.
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -29,7 +32,10 @@ Splits = tuple[tuple[Any, Any], tuple[Any, Any]]
 
 
 def measure(
-    model: Any, wanted: dict[str, Any], splits: Splits, verbose: int = 0
+    model: BaseAutoencoder,
+    wanted: dict[str, Any],
+    splits: Splits,
+    verbose: int = 0,
 ) -> dict[str, Any]:
     """Figures of a model on test rows, each with its standard error.
 
@@ -75,7 +81,9 @@ def agree(recorded: dict[str, Any], found: dict[str, Any]) -> bool:
     )
 
 
-def _terms(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
+def _terms(
+    model: BaseAutoencoder, splits: Splits, verbose: int
+) -> dict[str, Any]:
     """Those of `evaluate`, row by row where they are terms of a row, else
     batch by batch. Without XLA, which would make other draws."""
     del verbose
@@ -83,7 +91,7 @@ def _terms(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
     rows = len(examples(x))
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def terms(x: Any) -> dict[str, tf.Tensor]:
+    def terms(x: Rows) -> dict[str, tf.Tensor]:
         return model.objective(x)
 
     parts, sizes = [], []
@@ -125,7 +133,7 @@ def _by_row(term: tf.Tensor) -> np.ndarray:
 
 
 def _nll(
-    model: Any,
+    model: BaseAutoencoder,
     splits: Splits,
     verbose: int,
     samples: int,
@@ -140,7 +148,9 @@ def _nll(
     }
 
 
-def _squared_error(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
+def _squared_error(
+    model: BaseAutoencoder, splits: Splits, verbose: int
+) -> dict[str, Any]:
     del verbose
     return {
         "squared_error": _figure(_errors(model, splits), "per value")
@@ -148,7 +158,9 @@ def _squared_error(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
     }
 
 
-def _normalized(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
+def _normalized(
+    model: BaseAutoencoder, splits: Splits, verbose: int
+) -> dict[str, Any]:
     del verbose
     variance = np.var(examples(_drawn(splits)), dtype=np.float64)
     return {
@@ -162,7 +174,9 @@ def _normalized(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
     }
 
 
-def _pca(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
+def _pca(
+    model: BaseAutoencoder, splits: Splits, verbose: int
+) -> dict[str, Any]:
     """A ratio of two means over the same rows; its standard error is that of
     the rows' differences (delta method)."""
     del verbose
@@ -185,7 +199,9 @@ def _pca(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
     }
 
 
-def _probe(model: Any, splits: Splits, verbose: int) -> dict[str, Any]:
+def _probe(
+    model: BaseAutoencoder, splits: Splits, verbose: int
+) -> dict[str, Any]:
     """Logistic regression on standardized codes of the training rows.
 
     The last sixth of them is held out to choose the penalty; the test rows
@@ -231,13 +247,13 @@ _FIGURES = {
 }
 
 
-def _drawn(splits: Splits) -> Any:
+def _drawn(splits: Splits) -> Rows:
     """The training rows, those that are drawn anew drawn once, seed 0."""
     (x, _), _ = splits
     return keras.tree.map_structure(np.asarray, rows_of.drawn(x, (0, 0)))
 
 
-def examples(x: Any) -> Any:
+def examples(x: Rows) -> ArrayLike:
     """The examples, without what is given beside them."""
     return keras.tree.flatten(x)[0]
 
@@ -247,7 +263,7 @@ def _flat(rows: np.ndarray) -> np.ndarray:
     return rows.reshape(len(rows), -1)
 
 
-def _errors(model: Any, splits: Splits) -> np.ndarray:
+def _errors(model: BaseAutoencoder, splits: Splits) -> np.ndarray:
     """Mean squared error of each test row's reconstruction, `[N]`."""
     _, (x, _) = splits
     return _flat((model.predict(x, verbose=0) - examples(x)) ** 2).mean(axis=1)

@@ -23,7 +23,11 @@ from sklearn.decomposition import PCA
 
 from keras_ae.analysis import latent
 from keras_ae.core import validation
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import Given
+from keras_ae.core.types import Rows
 from keras_ae.model import generate
+from keras_ae.model.base import BaseAutoencoder
 from keras_ae.parts import priors
 
 tfd = tfp.distributions
@@ -37,7 +41,10 @@ GAP = 1  # pixels between two images
 
 
 def latent_map(
-    model: Any, x: Any, labels: Any = None, ax: Axes | None = None
+    model: BaseAutoencoder,
+    x: Rows,
+    labels: ArrayLike | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Codes of examples as points in the plane.
 
@@ -106,7 +113,10 @@ def latent_map(
 
 
 def manifold(
-    model: Any, n: int = 20, ax: Axes | None = None, condition: Any = None
+    model: BaseAutoencoder,
+    n: int = 20,
+    ax: Axes | None = None,
+    condition: Given | None = None,
 ) -> Figure:
     """What the decoder makes of a grid over a prior of two dimensions.
 
@@ -150,7 +160,9 @@ def manifold(
     return ax.figure
 
 
-def reconstructions(model: Any, x: Any, ax: Axes | None = None) -> Figure:
+def reconstructions(
+    model: BaseAutoencoder, x: Rows, ax: Axes | None = None
+) -> Figure:
     """Originals above their reconstructions.
 
     Args:
@@ -169,7 +181,7 @@ def reconstructions(model: Any, x: Any, ax: Axes | None = None) -> Figure:
 
 
 def samples(
-    model: Any,
+    model: BaseAutoencoder,
     n: int = 16,
     seed: int = 0,
     ax: Axes | None = None,
@@ -196,7 +208,7 @@ def samples(
     return ax.figure
 
 
-def overview(model: Any, x: Any, ax: Axes | None = None) -> Figure:
+def overview(model: BaseAutoencoder, x: Rows, ax: Axes | None = None) -> Figure:
     """Originals, reconstructions and, if there is a prior, two rows of
     samples: what a model can do at a glance.
 
@@ -245,8 +257,8 @@ def contact_sheet(pictures: Mapping[str, Any], columns: int = 3) -> Figure:
 
 
 def traversals(
-    model: Any,
-    x: Any,
+    model: BaseAutoencoder,
+    x: Rows,
     dimensions: Sequence[int] | None = None,
     values: Sequence[float] = (-3, -2, -1, 0, 1, 2, 3),
     ax: Axes | None = None,
@@ -280,7 +292,11 @@ def traversals(
 
 
 def interpolations(
-    model: Any, a: Any, b: Any, steps: int = 8, ax: Axes | None = None
+    model: BaseAutoencoder,
+    a: Rows,
+    b: Rows,
+    steps: int = 8,
+    ax: Axes | None = None,
 ) -> Figure:
     """Decoded points between the codes of two examples, a row for each pair.
 
@@ -301,7 +317,9 @@ def interpolations(
     return ax.figure
 
 
-def history(history: Any, ax: Axes | None = None) -> Figure:
+def history(
+    history: keras.callbacks.History | Mapping, ax: Axes | None = None
+) -> Figure:
     """Every logged term over the epochs; validation is dashed.
 
     Args:
@@ -334,7 +352,7 @@ def history(history: Any, ax: Axes | None = None) -> Figure:
 
 
 def score_field(
-    model: Any,
+    model: BaseAutoencoder,
     limits: Sequence[float],
     n: int = 20,
     ax: Axes | None = None,
@@ -371,7 +389,7 @@ def _axes(ax: Axes | None, width: float, height: float) -> Axes:
     return figure.subplots()
 
 
-def _check_images(model: Any) -> None:
+def _check_images(model: BaseAutoencoder) -> None:
     shape = model.decoder.event_shape
     if len(shape) != 3 or shape[-1] not in (1, 3):
         raise ValueError(
@@ -411,7 +429,7 @@ def _mosaic(ax: Axes, images: np.ndarray, gap: int = GAP) -> tuple:
     )
 
 
-def _quantiles(model: Any, levels: np.ndarray) -> np.ndarray:
+def _quantiles(model: BaseAutoencoder, levels: np.ndarray) -> np.ndarray:
     """Quantiles of each coordinate of the prior, `[levels, d]`: exact for
     standard normals, otherwise of 10,000 draws."""
     if isinstance(model.prior, priors.StandardNormal):

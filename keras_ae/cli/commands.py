@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
@@ -17,6 +18,7 @@ from keras_ae.cli import demo
 from keras_ae.cli import tables
 from keras_ae.core import registry
 from keras_ae.core.config import AutoConfig
+from keras_ae.core.types import Rows
 from keras_ae.zoo import card
 from keras_ae.zoo import recipes
 from keras_ae.zoo import reproduction
@@ -332,7 +334,7 @@ def _verbose() -> int:
     return int(sys.stdout.isatty())
 
 
-def _first(x: Any, rows: int | None) -> Any:
+def _first(x: Rows, rows: int | None) -> Rows:
     return keras.tree.map_structure(lambda a: a[:rows], x)
 
 
@@ -343,6 +345,6 @@ def _print_figures(metrics: dict[str, Any]) -> None:
     print(tables.plain((["figure", "value", "rows"], rows)))
 
 
-def _save(figure: Any, path: str) -> None:
+def _save(figure: Figure, path: str) -> None:
     figure.savefig(path)
     print(f"Wrote {path}.")

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from keras_ae.analysis import plots
 from keras_ae.core import registry
+from keras_ae.core.types import Rows
+from keras_ae.model.base import BaseAutoencoder
 from keras_ae.zoo import datasets
 from keras_ae.zoo import store
 
@@ -91,7 +93,9 @@ def _line(what: str, text: str) -> None:
     print(f"{what:<15}{text}", flush=True)
 
 
-def _train(model: Any, x: Any, x_test: Any) -> tuple[float, float, float]:
+def _train(
+    model: BaseAutoencoder, x: Rows, x_test: Rows
+) -> tuple[float, float, float]:
     """Loss on unseen rows before and after a short training; its seconds."""
     before = model.evaluate(x_test, verbose=0, return_dict=True)["loss"]
     start = time.monotonic()
@@ -101,7 +105,7 @@ def _train(model: Any, x: Any, x_test: Any) -> tuple[float, float, float]:
     return before, after, seconds
 
 
-def _serve(model: Any, x: np.ndarray) -> np.ndarray:
+def _serve(model: BaseAutoencoder, x: np.ndarray) -> np.ndarray:
     """What the exported model answers to `x` in another process."""
     with tempfile.TemporaryDirectory() as folder:
         served, request, answer = (

@@ -230,7 +230,7 @@ def network(model: dict[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     """A value of a recipe: parts and their arguments without brackets."""
     if isinstance(value, dict):
         return " ".join(f"{k} {_words(v)}".rstrip() for k, v in value.items())

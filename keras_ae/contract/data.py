@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -22,6 +21,7 @@ from keras_ae.contract.tools import snapshot
 from keras_ae.contract.tools import trained
 from keras_ae.contract.tools import tree
 from keras_ae.contract.tools import unmoved
+from keras_ae.core.types import Rows
 from keras_ae.model.base import BaseAutoencoder
 
 
@@ -147,7 +147,7 @@ def check_bad_data(cls: type[BaseAutoencoder]) -> None:
     """Wrong shapes, NaN and empty data are refused, and nothing is lost."""
     model, x = trained(cls)
 
-    def spoil(change: Callable) -> Any:
+    def spoil(change: Callable) -> Rows:
         leaves = keras.tree.flatten(x)
         return keras.tree.pack_sequence_as(x, [change(leaves[0]), *leaves[1:]])
 

@@ -14,6 +14,9 @@ import keras
 import numpy as np
 import tensorflow_probability as tfp
 
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import Optimizer
+from keras_ae.core.types import Rows
 from keras_ae.model.base import BaseAutoencoder
 
 tfd = tfp.distributions
@@ -37,7 +40,7 @@ TOLERANCES = {
 SIGMAS = 5.0
 
 
-def require(condition: Any, message: str) -> None:
+def require(condition: bool, message: str) -> None:
     """Raise `AssertionError` unless the condition holds."""
     if not condition:
         raise AssertionError(message)
@@ -49,7 +52,9 @@ def require_declared(model: BaseAutoencoder) -> None:
     require(not unknown, f"batch_statistics names no terms: {unknown}")
 
 
-def close(value: Any, expected: Any, tolerance: str, what: str) -> None:
+def close(
+    value: ArrayLike, expected: ArrayLike, tolerance: str, what: str
+) -> None:
     """Require equal shapes and numbers within one of `TOLERANCES`."""
     value, expected = np.asarray(value), np.asarray(expected)
     require(
@@ -65,7 +70,7 @@ def close(value: Any, expected: Any, tolerance: str, what: str) -> None:
     )
 
 
-def close_logs(value: Any, expected: Any, tolerance: str, what: str) -> None:
+def close_logs(value: dict, expected: dict, tolerance: str, what: str) -> None:
     """`close` for each entry of two dicts with the same keys."""
     require(
         set(value) == set(expected),
@@ -81,7 +86,7 @@ def close_logs(value: Any, expected: Any, tolerance: str, what: str) -> None:
 
 @contextlib.contextmanager
 def refused(
-    message: str, kinds: Any = (ValueError, TypeError)
+    message: str, kinds: type | tuple[type, ...] = (ValueError, TypeError)
 ) -> Iterator[None]:
     """Require an error of a kind whose text matches a pattern."""
     try:
@@ -102,17 +107,17 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def tree(function: Callable, x: Any) -> Any:
+def tree(function: Callable, x: Rows) -> Rows:
     """`function` of each array of an input."""
     return keras.tree.map_structure(function, x)
 
 
-def rows(cls: type[BaseAutoencoder]) -> Any:
+def rows(cls: type[BaseAutoencoder]) -> Rows:
     """The 32 examples that the checks use."""
     return cls.contract_case()[1]
 
 
-def size_of(x: Any) -> int:
+def size_of(x: Rows) -> int:
     """The number of rows."""
     return len(keras.tree.flatten(x)[0])
 
@@ -127,7 +132,7 @@ def make(
 def compiled(
     cls: type[BaseAutoencoder],
     seed: int = 0,
-    optimizer: Any = "adam",
+    optimizer: Optimizer = "adam",
     jit_compile: bool = False,
     **settings: Any,
 ) -> BaseAutoencoder:
@@ -138,14 +143,14 @@ def compiled(
 
 
 @functools.lru_cache(maxsize=1)
-def trained(cls: type[BaseAutoencoder]) -> tuple[BaseAutoencoder, Any]:
+def trained(cls: type[BaseAutoencoder]) -> tuple[BaseAutoencoder, Rows]:
     """One trained model and its rows, for checks that change neither."""
     model, x = compiled(cls), rows(cls)
     model.fit(x, epochs=2, verbose=0)
     return model, x
 
 
-def steps(model: BaseAutoencoder, x: Any, count: int) -> None:
+def steps(model: BaseAutoencoder, x: Rows, count: int) -> None:
     """Optimizer steps in Python on one batch."""
     model.build_optimizers()
     for _ in range(count):
@@ -153,7 +158,7 @@ def steps(model: BaseAutoencoder, x: Any, count: int) -> None:
 
 
 def evaluate(
-    model: BaseAutoencoder, x: Any, batch_size: int = 32, **settings: Any
+    model: BaseAutoencoder, x: Rows, batch_size: int = 32, **settings: Any
 ) -> dict[str, float]:
     """The terms by name."""
     return model.evaluate(
@@ -161,12 +166,14 @@ def evaluate(
     )
 
 
-def examples(x: Any) -> np.ndarray:
+def examples(x: Rows) -> np.ndarray:
     """The examples alone, without what is given beside them."""
     return keras.tree.flatten(x)[0]
 
 
-def likelihood(model: BaseAutoencoder, z: Any, x: Any) -> tfd.Distribution:
+def likelihood(
+    model: BaseAutoencoder, z: ArrayLike, x: Rows
+) -> tfd.Distribution:
     """p(x|z), with what is given beside the examples."""
     return model.likelihood(z, model.batch(x), model.moment())
 

@@ -2,6 +2,7 @@
 
 import inspect
 from typing import Any
+from typing import Self
 
 import keras
 
@@ -60,7 +61,7 @@ class AutoConfig:
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuild from `get_config`; nested objects are deserialized."""
         return cls(
             **{

@@ -8,12 +8,16 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
+from typing import TypeVar
 
 import keras
 
 from keras_ae.core import plugins
 from keras_ae.core import validation
+
+T = TypeVar("T")
 
 PACKAGE = "keras_ae"
 #: Kind -> name -> what it stands for, a class but for networks.
@@ -82,7 +86,7 @@ def register(name: str) -> Callable[[type], type]:
     return decorate
 
 
-def add(kind: str, name: str, value: Any) -> None:
+def add(kind: str, name: str, value: object) -> None:
     """Enter `value` into the table of a kind.
 
     Raises:
@@ -175,7 +179,9 @@ def create(name: str, *args: Any, **kwargs: Any) -> keras.Model:
     return get(name).create(*args, **kwargs)
 
 
-def part(base: type, identifier: Any, argument: str | None = None) -> Any:
+def part(
+    base: type[T], identifier: str | dict | T, argument: str | None = None
+) -> T:
     """A part of a model: as it is, by name, or by name and arguments.
 
     The last two are what a recipe or a command line can say.
@@ -202,7 +208,7 @@ def part(base: type, identifier: Any, argument: str | None = None) -> Any:
     return validation.check_type(argument or base.kind, identifier, base, hint)
 
 
-def unknown(kind: str, name: str, known: Any) -> str:
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Message for a name that is not in a table, nearest names first."""
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=len(known), cutoff=0.4)
@@ -267,12 +273,12 @@ def _check_variant(cls: type) -> None:
         )
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: object) -> bool:
     """Whether two classes are one, defined again."""
     return _place(one) == _place(other)
 
 
-def _place(value: Any) -> str:
+def _place(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(_place, value))
     if not hasattr(value, "__qualname__"):

@@ -1,11 +1,13 @@
 """Rows in memory, some of which are drawn anew at every epoch."""
 
 from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_ae.core.types import Tree
 
 
 class RedrawnRows:
@@ -36,19 +38,19 @@ class RedrawnRows:
         return self.function(tf.convert_to_tensor(self.source), seed)
 
 
-def redrawn(rows: Any) -> bool:
+def redrawn(rows: Tree) -> bool:
     """Whether a structure of rows holds some that are drawn anew."""
     return any(hasattr(leaf, "draw") for leaf in keras.tree.flatten(rows))
 
 
-def drawn(rows: Any, seed: Any) -> Any:
+def drawn(rows: Tree, seed: tf.Tensor | Sequence[int]) -> Tree:
     """The structure with the rows of one epoch, from an int32 `[2]` seed."""
     return keras.tree.map_structure(
         lambda leaf: leaf.draw(seed) if hasattr(leaf, "draw") else leaf, rows
     )
 
 
-def sources(rows: Any) -> Any:
+def sources(rows: Tree) -> Tree:
     """The structure with what the rows are drawn from."""
     return keras.tree.map_structure(
         lambda leaf: getattr(leaf, "source", leaf), rows

@@ -1,14 +1,20 @@
 """One wording for every error about an argument or about data."""
 
 import math
+from collections.abc import Collection
 from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 
 import keras
 import numpy as np
 
+from keras_ae.core.types import ArrayLike
 
-def invalid(name: str, expected: str, value: Any) -> str:
+T = TypeVar("T")
+
+
+def invalid(name: str, expected: str, value: object) -> str:
     """The message: which argument, what was expected, what came."""
     return (
         f"Invalid value for argument `{name}`. Expected {expected}. "
@@ -51,14 +57,16 @@ def check_count(name: str, value: int, low: int = 1) -> int:
     return int(value)
 
 
-def check_in(name: str, value: Any, allowed: Any) -> Any:
+def check_in(name: str, value: T, allowed: Collection[T]) -> T:
     """`value` if it is one of `allowed`."""
     if value not in allowed:
         raise ValueError(invalid(name, f"one of {list(allowed)}", value))
     return value
 
 
-def check_type(name: str, value: Any, kinds: Any, hint: str = "") -> Any:
+def check_type(
+    name: str, value: T, kinds: type | tuple[type, ...], hint: str = ""
+) -> T:
     """`value` if it is an instance of `kinds`."""
     if not isinstance(value, kinds):
         kinds = kinds if isinstance(kinds, tuple) else (kinds,)
@@ -67,7 +75,7 @@ def check_type(name: str, value: Any, kinds: Any, hint: str = "") -> Any:
     return value
 
 
-def check_shape(name: str, shape: Any) -> tuple[int, ...]:
+def check_shape(name: str, shape: int | Sequence[int]) -> tuple[int, ...]:
     """An event shape as a tuple of positive ints; an int `n` means `(n,)`."""
     expected = "a positive integer or a tuple of positive integers"
     shape = (shape,) if isinstance(shape, (int, np.integer)) else shape
@@ -81,13 +89,13 @@ def check_shape(name: str, shape: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in shape)
 
 
-def check_hidden(name: str, value: Any) -> tuple[int, ...]:
+def check_hidden(name: str, value: int | Sequence[int]) -> tuple[int, ...]:
     """Widths of hidden layers; an empty tuple is allowed."""
     return () if value in ((), []) else check_shape(name, value)
 
 
 def check_data(
-    name: str, value: Any, event_shape: tuple, holes: bool = False
+    name: str, value: ArrayLike, event_shape: tuple, holes: bool = False
 ) -> tuple[float, float]:
     """Rows of finite numbers with the event shape that a model was built for.
 
@@ -190,7 +198,7 @@ def _infinite(rows: np.ndarray, holes: bool) -> np.ndarray:
     return np.flatnonzero(~finite.all(axis=1))
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> bool:
     """True for rows in memory: arrays, tensors, data frames, lists of them."""
     leaves = keras.tree.flatten(value)
     return bool(leaves) and all(

@@ -7,20 +7,21 @@ counts in another order and gives others, also the same each time.
 """
 
 from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core import replicas
+from keras_ae.core.types import Shape
 
 tfd = tfp.distributions
 
 ALGORITHM = "philox"
 
 #: Any seed that TensorFlow Probability takes: None, an integer, a pair.
-Seed = Any
+Seed = int | Sequence[int] | tf.Tensor | None
 
 
 class RowSeed(NamedTuple):
@@ -49,7 +50,7 @@ class Rowwise:
     """Mark of a distribution that takes a `RowSeed`."""
 
 
-def uniform(shape: Any, seed: Seed | RowSeed) -> tf.Tensor:
+def uniform(shape: Shape | tf.Tensor, seed: Seed | RowSeed) -> tf.Tensor:
     """Uniform numbers in [0, 1), float32.
 
     Args:
@@ -59,7 +60,7 @@ def uniform(shape: Any, seed: Seed | RowSeed) -> tf.Tensor:
     return _by_rows(tf.random.stateless_uniform, shape, seed)
 
 
-def normal(shape: Any, seed: Seed | RowSeed) -> tf.Tensor:
+def normal(shape: Shape | tf.Tensor, seed: Seed | RowSeed) -> tf.Tensor:
     """Standard normal numbers, float32.
 
     Args:
@@ -115,7 +116,9 @@ def split(seed: Seed | RowSeed, count: int) -> list:
     return [seed._replace(key=key) for key in keys]
 
 
-def _by_rows(draw: Callable, shape: Any, seed: Seed | RowSeed) -> tf.Tensor:
+def _by_rows(
+    draw: Callable, shape: Shape | tf.Tensor, seed: Seed | RowSeed
+) -> tf.Tensor:
     if not isinstance(seed, RowSeed):
         key = tfp.random.sanitize_seed(seed)
         return draw(shape, key, alg=ALGORITHM)
@@ -131,7 +134,7 @@ def _by_rows(draw: Callable, shape: Any, seed: Seed | RowSeed) -> tf.Tensor:
 
 def sample(
     distribution: tfd.Distribution,
-    shape: Any = (),
+    shape: Shape | tf.Tensor = (),
     seed: Seed | RowSeed = None,
 ) -> tf.Tensor:
     """Draws of a distribution, also from the seed of rows.
@@ -193,6 +196,6 @@ def row_seed(
 class Normal(Rowwise, tfd.Normal):
     """`tfd.Normal` with draws by `normal`, reparameterized."""
 
-    def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:
+    def _sample_n(self, n: tf.Tensor, seed: Seed | RowSeed = None) -> tf.Tensor:
         shape = tf.concat([[n], self.batch_shape_tensor()], 0)
         return self.loc + self.scale * normal(shape, seed)

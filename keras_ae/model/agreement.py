@@ -1,11 +1,17 @@
 """Whether a file gives the numbers of the model that it was written from."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_ae.core.types import Tree
+
+if TYPE_CHECKING:
+    from keras_ae.model.base import BaseAutoencoder
 
 #: Largest difference from Python, relative to an output's largest number (or
 #: 1), by the lowest precision in the model. In single precision a number
@@ -20,7 +26,7 @@ TOLERANCES = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 8e-2}
 ROWS = (1, 3)
 
 
-def tolerance(model: Any) -> float:
+def tolerance(model: "BaseAutoencoder") -> float:
     """Of `TOLERANCES`, that of the least precise network.
 
     Example:
@@ -35,7 +41,7 @@ def tolerance(model: Any) -> float:
     )
 
 
-def batch_sizes(input_signature: Any = None, **options: Any) -> tuple:
+def batch_sizes(input_signature: Tree | None = None, **options: Any) -> tuple:
     """`ROWS`, or the rows of a batch that the user's signature fixes.
 
     Args:
@@ -53,7 +59,7 @@ def batch_sizes(input_signature: Any = None, **options: Any) -> tuple:
 
 
 def difference(
-    model: Any,
+    model: "BaseAutoencoder",
     answers: dict[str, Callable],
     sizes: tuple[int, ...],
     tolerance: float,
@@ -97,7 +103,7 @@ def difference(
     return ""
 
 
-def _examples(model: Any, rows: int) -> dict[str, tf.Tensor]:
+def _examples(model: "BaseAutoencoder", rows: int) -> dict[str, tf.Tensor]:
     """Codes, and examples that the decoder draws from them: whatever the
     likelihood, they lie in its support."""
     specs = model.latent_specs()

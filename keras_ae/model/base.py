@@ -1,6 +1,7 @@
 """The base of every variant: one training step, and the hooks it calls."""
 
 import abc
+from collections.abc import Callable
 from typing import Any
 from typing import final
 
@@ -13,6 +14,11 @@ from keras_ae import spaces
 from keras_ae.core import rows
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import Rows
+from keras_ae.core.types import Shape
+from keras_ae.core.types import Shapes
+from keras_ae.core.types import Tree
 from keras_ae.math import densities
 from keras_ae.model import compiled
 from keras_ae.model.batch import Batch
@@ -80,8 +86,8 @@ class BaseAutoencoder(
     #: statistic of the batch, which `sample_weight` does not weigh.
     batch_statistics: frozenset[str] = frozenset()
     #: What `create` puts on the encoder, and by default on the decoder.
-    posterior_head: Any = heads.Point
-    likelihood_head: Any = heads.Bernoulli
+    posterior_head: Callable[[], heads.BaseHead] = heads.Point
+    likelihood_head: Callable[[], heads.BaseHead] = heads.Bernoulli
     #: p(z), of the variants that have one.
     prior: BasePrior | None = None
 
@@ -90,7 +96,7 @@ class BaseAutoencoder(
         encoder: networks.DistributionNetwork,
         decoder: networks.DistributionNetwork,
         *,
-        space: Any = None,
+        space: int | Shape | dict | spaces.BaseSpace | None = None,
         given: int | dict | conditions.BaseCondition | None = None,
         missing: str = "refuse",
         seed: int | None = None,
@@ -183,7 +189,7 @@ class BaseAutoencoder(
     # Final: variants do not override what follows.
 
     @final
-    def told(self, tensor: tf.Tensor, batch: Batch) -> Any:
+    def told(self, tensor: tf.Tensor, batch: Batch) -> Tree:
         """What a network takes: the tensor, and what the model is given."""
         if self.given is None:
             return tensor
@@ -213,7 +219,12 @@ class BaseAutoencoder(
         return Moment(training, self.step, self.next_seed, rows)
 
     @final
-    def batch(self, x: Any, y: Any = None, weight: Any = None) -> Batch:
+    def batch(
+        self,
+        x: Rows,
+        y: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+    ) -> Batch:
         """A batch as the hooks take it, in single precision.
 
         Args:
@@ -234,14 +245,14 @@ class BaseAutoencoder(
         return Batch(x, target, given, mask, None, weight)
 
     @final
-    def unpack(self, data: Any) -> Batch:
+    def unpack(self, data: Tree) -> Batch:
         """The batch that `fit` or `evaluate` was given; builds on it."""
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         self.build_on(x)
         return self.batch(x, y, weight)
 
     @final
-    def adapt(self, x: Any) -> None:
+    def adapt(self, x: Rows | rows.RedrawnRows) -> None:
         """Initialize from training examples what is better not random; to
         be called before `fit`, if at all.
 
@@ -267,7 +278,7 @@ class BaseAutoencoder(
             first = self.space.chunks(examples[:START_ROWS])
             self.decoder.adapt(np.concatenate([*first]))
 
-    def call(self, x: Any, training: bool = False) -> tf.Tensor:
+    def call(self, x: Rows, training: bool = False) -> tf.Tensor:
         """The mean of p(x|z) at the code of x, `[B, ...]`."""
         return self.reconstruction(self.batch(x), self.moment(training))
 
@@ -278,7 +289,7 @@ class BaseAutoencoder(
         return self.likelihood(z, batch, moment).mean()
 
     @final
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shapes) -> None:
         """Build the parts that are not built yet; done once."""
         if self.built:
             return
@@ -292,14 +303,14 @@ class BaseAutoencoder(
         self.built = True
 
     @final
-    def build_on(self, x: Any) -> None:
+    def build_on(self, x: Rows) -> None:
         """Build on the shapes of a batch, if that is not done."""
         if not self.built:
             self.build(
                 keras.tree.map_structure(lambda t: (None, *t.shape[1:]), x)
             )
 
-    def build_parts(self, input_shape: Any) -> None:
+    def build_parts(self, input_shape: Shapes) -> None:
         """Build encoder, decoder; a variant with more parts adds its own."""
         code_shape = (None, *self.encoder.event_shape)
         if self.given is None:

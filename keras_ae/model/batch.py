@@ -1,7 +1,6 @@
 """What a step works on: the batch, the moment, one pass, the players."""
 
 from collections.abc import Callable
-from typing import Any
 from typing import NamedTuple
 
 import keras
@@ -110,6 +109,6 @@ class Player(NamedTuple):
     optimizer: keras.Optimizer
 
 
-def joined(tensors: tuple) -> Any:
+def joined(tensors: tuple) -> tf.Tensor | tuple:
     """Inputs as the model takes them: one tensor alone, several in a tuple."""
     return tensors[0] if len(tensors) == 1 else tensors

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from collections.abc import Hashable
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ae.core.config import AutoConfig
+from keras_ae.core.types import Tree
 
 BATCH_SIZE = 256
 KEPT = 64  # compiled functions of one model; the oldest goes first
@@ -54,7 +56,7 @@ def graph(model: keras.Model, function: Callable, **options: Any) -> Callable:
     return kept[key]
 
 
-def fingerprint(value: Any) -> Any:
+def fingerprint(value: object) -> Hashable:
     """What a trace of `value` depends on, hashable.
 
     Numbers and words as they are; of the package's objects the arguments of
@@ -80,13 +82,13 @@ class Same:
         value: Anything.
     """
 
-    def __init__(self, value: Any):
+    def __init__(self, value: object):
         self.value = value
 
     def __hash__(self) -> int:
         return id(self.value)
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Same) and other.value is self.value
 
 
@@ -99,9 +101,9 @@ def arguments(cls: type[AutoConfig]) -> tuple[str, ...]:
 def batched(
     model: keras.Model,
     function: Callable,
-    rows: Any,
+    rows: Tree,
     batch_size: int | None = None,
-) -> Any:
+) -> Tree:
     """`function` over rows, a batch at a time, in one compiled graph.
 
     The last batch is padded instead of traced anew; fewer rows than a batch

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
+from typing import Self
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from keras_ae import spaces
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.config import seeded_weights
+from keras_ae.core.types import Rows
 from keras_ae.parts import conditions
 from keras_ae.parts import heads
 from keras_ae.parts import networks
@@ -35,7 +37,7 @@ class Creation:
         likelihood: str | heads.BaseHead | None = None,
         seed: int | None = None,
         **options: Any,
-    ) -> Any:
+    ) -> Self:
         """The smallest working model, built.
 
         Args:
@@ -110,7 +112,7 @@ class Creation:
         return networks.pair(network, input_shape, latent_shape, **settings)
 
     @classmethod
-    def contract_case(cls) -> tuple[dict[str, Any], Any]:
+    def contract_case(cls) -> tuple[dict[str, Any], Rows]:
         """Arguments of `create`, and 32 examples, for `keras_ae.contract`."""
         x = np.random.default_rng(0).uniform(size=(32, 8)).astype("float32")
         return {"input_shape": (8,), "latent_dim": 2, "hidden": (16,)}, x

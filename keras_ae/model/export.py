@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
@@ -23,8 +24,13 @@ import tensorflow as tf
 
 from keras_ae.core import registry
 from keras_ae.core import validation
+from keras_ae.core.types import Rows
+from keras_ae.core.types import Tree
 from keras_ae.model import agreement
 from keras_ae.model.batch import joined
+
+if TYPE_CHECKING:
+    from keras_ae.model.base import BaseAutoencoder
 
 
 class Format(NamedTuple):
@@ -46,7 +52,7 @@ class Format(NamedTuple):
     needs: tuple[str, ...] = ()
 
 
-def endpoints(model: Any) -> dict[str, tuple]:
+def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
     """The endpoints that every autoencoder has; all batch-shaped.
 
     `reconstruct(x)` gives `reconstruction`; `encode(x)` gives `mean` and
@@ -80,7 +86,7 @@ def endpoints(model: Any) -> dict[str, tuple]:
 
 
 def write(
-    model: Any,
+    model: "BaseAutoencoder",
     filepath: str | Path,
     format: str = "tf_saved_model",
     *,
@@ -171,7 +177,7 @@ def _checked_path(filepath: str | Path, chosen: Format) -> Path:
 
 @contextlib.contextmanager
 def _explained(
-    model: Any, format: str, what: str, *passed: type[Exception]
+    model: "BaseAutoencoder", format: str, what: str, *passed: type[Exception]
 ) -> Iterator[None]:
     """Say which export failed, and what can be done; not of errors that are
     `passed` on, since they are no matter of the model: no room, no right."""
@@ -208,7 +214,9 @@ def _place(product: Path, target: Path) -> None:
         os.replace(part, target / part.name)
 
 
-def _saved_model(model: Any, path: Path, verbose: bool = False) -> None:
+def _saved_model(
+    model: "BaseAutoencoder", path: Path, verbose: bool = False
+) -> None:
     """All of `model.export_endpoints()` as signatures.
 
     The first endpoint, `reconstruct`, is `serving_default` too. Batches have
@@ -231,12 +239,12 @@ class _Reconstruction(keras.Model):
     """The model with its output named, for the exporters of Keras, which
     hold what `call` gives."""
 
-    def __init__(self, model: Any):
+    def __init__(self, model: "BaseAutoencoder"):
         super().__init__(name=model.name, dtype=model.dtype_policy)
         self.model = model
         self.built = True
 
-    def call(self, x: Any, training: bool = False) -> dict:
+    def call(self, x: Rows, training: bool = False) -> dict:
         """See `endpoints`."""
         return {"reconstruction": self.model(x, training=training)}
 
@@ -245,10 +253,10 @@ def _by_keras(format: str) -> Callable:
     """The reconstruction by an exporter of Keras."""
 
     def convert(
-        model: Any,
+        model: "BaseAutoencoder",
         path: Path,
         verbose: bool = False,
-        input_signature: Any = None,
+        input_signature: Tree | None = None,
         **options: Any,
     ) -> None:
         specs = model.input_specs()

@@ -1,15 +1,20 @@
 """New examples from the prior, and new values in the holes of old ones."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import validation
+from keras_ae.core.types import Given
+from keras_ae.core.types import Rows
 from keras_ae.math import bounds
 from keras_ae.model import compiled
 from keras_ae.model.batch import joined
+
+if TYPE_CHECKING:
+    from keras_ae.model.base import BaseAutoencoder
 
 IMPUTE_SAMPLES = 100  # draws of the posterior that a filling is made from
 IMPUTE_ROWS = 32  # examples in one compiled call
@@ -21,14 +26,14 @@ def row_seeds(n: int, seed: int | None) -> np.ndarray:
     return words.view(np.int32)
 
 
-def seed_words(model: Any, seed: int | None) -> Any:
+def seed_words(model: "BaseAutoencoder", seed: int | None) -> int | list[int]:
     """The user's seed, checked, or words from the model's next one."""
     if seed is None:
         return [int(s) & 0xFFFFFFFF for s in model.next_seed().numpy()]
     return validation.check_count("seed", seed, 0)
 
 
-def draw_codes(model: Any, seeds: tf.Tensor) -> tf.Tensor:
+def draw_codes(model: "BaseAutoencoder", seeds: tf.Tensor) -> tf.Tensor:
     """Draws of the prior `[n, d]`, the i-th from the i-th seed alone."""
     prior = model.p_z()
     seeds = tf.cast(seeds, tf.int32)
@@ -40,7 +45,9 @@ def draw_codes(model: Any, seeds: tf.Tensor) -> tf.Tensor:
     )
 
 
-def sample(model: Any, n: int, seed: int | None, given: Any) -> np.ndarray:
+def sample(
+    model: "BaseAutoencoder", n: int, seed: int | None, given: Given | None
+) -> np.ndarray:
     """Means of p(x|z) at `n` draws of the prior.
 
     Args:
@@ -62,7 +69,7 @@ def sample(model: Any, n: int, seed: int | None, given: Any) -> np.ndarray:
     return compiled.batched(model, lambda rows: _means(model, *rows), rows)
 
 
-def endpoint(model: Any) -> tuple:
+def endpoint(model: "BaseAutoencoder") -> tuple:
     """`sample(seed)`: one example for each seed, int32 `[None]`; what the
     decoder takes beside codes follows the seed."""
 
@@ -73,13 +80,30 @@ def endpoint(model: Any) -> tuple:
     return serve, [seeds, *model.latent_specs()[1:]]
 
 
-def _means(model: Any, seeds: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
+def _means(
+    model: "BaseAutoencoder", seeds: tf.Tensor, *given: tf.Tensor
+) -> tf.Tensor:
     z = draw_codes(model, seeds)
     return model.decode(joined((z, *given))).mean()
 
 
+def swap(
+    model: "BaseAutoencoder", x: Rows, condition: Given, new_condition: Given
+) -> np.ndarray:
+    """Examples as if told something else, see `ConditionalVAE.swap`."""
+    x, condition = model.check_inputs((x, condition))
+    new = model.given.check("new_condition", new_condition, len(x))
+    return compiled.batched(
+        model,
+        lambda rows: model.decode(
+            (model.code(model.encode(rows[:2])), rows[2])
+        ).mean(),
+        (x, condition, new),
+    )
+
+
 def impute(
-    model: Any, x: Any, draws: int | None, seed: int | None
+    model: "BaseAutoencoder", x: Rows, draws: int | None, seed: int | None
 ) -> np.ndarray:
     """Examples with their holes filled, see `Inference.impute`.
 
@@ -104,7 +128,9 @@ def impute(
     return filled if draws is None else np.moveaxis(filled, 1, 0)
 
 
-def _filled(model: Any, x: Any, key: tf.Tensor, draws: int | None) -> tf.Tensor:
+def _filled(
+    model: "BaseAutoencoder", x: Rows, key: tf.Tensor, draws: int | None
+) -> tf.Tensor:
     """One example, its holes filled: `[...]` or `[draws, ...]`."""
     batch = model.batch(keras.tree.map_structure(lambda t: t[None], x))
     moment = model.moment()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from typing import Self
 from typing import final
 
 import keras
@@ -10,6 +11,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core import validation
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import DType
+from keras_ae.core.types import Rows
 from keras_ae.math import divergences
 from keras_ae.model import compiled
 from keras_ae.model import export
@@ -26,7 +30,7 @@ class Inference:
     """Mixin of `BaseAutoencoder`: NumPy in, NumPy out, in bounded memory."""
 
     @final
-    def encode(self, x: Any, training: bool = False) -> tfd.Distribution:
+    def encode(self, x: Rows, training: bool = False) -> tfd.Distribution:
         """q(z|x) of examples `[B, ...]`: batch `[B]`.
 
         Args:
@@ -37,7 +41,7 @@ class Inference:
         return self.posterior(self.batch(x), self.moment(training))
 
     @final
-    def decode(self, z: Any, training: bool = False) -> tfd.Distribution:
+    def decode(self, z: Rows, training: bool = False) -> tfd.Distribution:
         """p(x|z) of codes `[(S...,) B, ...]`: batch `[(S...,) B]`.
 
         Args:
@@ -50,7 +54,7 @@ class Inference:
         return self.likelihood(z, batch, self.moment(training))
 
     @final
-    def embed(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+    def embed(self, x: Rows, batch_size: int | None = None) -> np.ndarray:
         """Codes of examples, `[N, ...]`; deterministic.
 
         Args:
@@ -66,7 +70,7 @@ class Inference:
 
     @final
     def reconstruct(
-        self, x: Any, batch_size: int | None = None, dtype: Any = None
+        self, x: Rows, batch_size: int | None = None, dtype: DType = None
     ) -> np.ndarray:
         """Means of p(x|z) at the codes of examples, `[N, ...]`; the same as
         `predict`.
@@ -91,7 +95,7 @@ class Inference:
 
     @final
     def score_samples(
-        self, x: Any, batch_size: int | None = None
+        self, x: Rows, batch_size: int | None = None
     ) -> np.ndarray:
         """How normal each example is: the higher, the more. In nats, `[N]`.
 
@@ -117,7 +121,7 @@ class Inference:
         )
 
     @final
-    def score_terms(self, x: Any) -> dict[str, tf.Tensor]:
+    def score_terms(self, x: Rows) -> dict[str, tf.Tensor]:
         """The parts of a score by name, `[B]` in nats: `reconstruction`, and
         where there is a prior `kl` and `negative_elbo`, their sum."""
         batch = self.batch(x)
@@ -140,7 +144,7 @@ class Inference:
 
     @final
     def impute(
-        self, x: Any, draws: int | None = None, seed: int | None = 0
+        self, x: Rows, draws: int | None = None, seed: int | None = 0
     ) -> np.ndarray:
         """Examples with their holes (NaN) filled in; the rest as it was.
 
@@ -185,7 +189,7 @@ class Inference:
             draws = validation.check_count("draws", draws)
         return generate.impute(self, self.check_inputs(x), draws, seed)
 
-    def check_inputs(self, x: Any) -> Any:
+    def check_inputs(self, x: Rows) -> Rows:
         """`x` as arrays that fit the model.
 
         Raises:
@@ -206,7 +210,7 @@ class Inference:
         self.space.check("x[0]", examples, holes)
         return examples, self.given.check("x[1]", x[1], len(examples))
 
-    def check_rows(self, x: Any, y: Any = None) -> None:
+    def check_rows(self, x: Rows, y: ArrayLike | None = None) -> None:
         """Check arrays before training or evaluation.
 
         Raises:
@@ -226,7 +230,7 @@ class Inference:
     @classmethod
     def from_preset(
         cls, name: str | Path, load_weights: bool = True, **overrides: Any
-    ) -> Any:
+    ) -> Self:
         """A pretrained model, see `keras_ae.load`."""
         from keras_ae.zoo import store  # the zoo builds on the models
 

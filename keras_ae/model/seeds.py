@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from collections.abc import MutableMapping
 from typing import final
 
 import numpy as np
@@ -32,14 +32,14 @@ class Seeds:
             state.assign(kept)
 
     @final
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping) -> None:
         """Save the states of all seed generators beside the variables."""
         super().save_own_variables(store)
         for i, state in enumerate(backend.seed_states(self)):
             store[f"seed_state_{i}"] = state.numpy()
 
     @final
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: MutableMapping) -> None:
         """Restore what `save_own_variables` saved."""
         entries = {key: store[key] for key in store.keys()}
         for i, state in enumerate(backend.seed_states(self)):

@@ -1,13 +1,15 @@
 """The one training step of all variants, and the terms it logs."""
 
 from collections.abc import Iterable
-from typing import Any
 from typing import final
 
 import tensorflow as tf
 
 from keras_ae.core import backend
 from keras_ae.core import replicas
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import Rows
+from keras_ae.core.types import Tree
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
@@ -17,7 +19,7 @@ class Step:
     """Mixin of `BaseAutoencoder`: differentiates, weighs, logs."""
 
     @final
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Tree) -> dict[str, tf.Tensor]:
         """One optimizer step of every player, all on one pass; the logged
         terms."""
         batch = self.unpack(data)
@@ -44,7 +46,7 @@ class Step:
         return self.report(batch, terms, weights)
 
     @final
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+    def test_step(self, data: Tree) -> dict[str, tf.Tensor]:
         """The logged terms of a batch."""
         batch = self.unpack(data)
         moment = self.moment(rows=batch.size)
@@ -54,7 +56,7 @@ class Step:
 
     @final
     def objective(
-        self, x: Any, y: Any = None, training: bool = False
+        self, x: Rows, y: ArrayLike | None = None, training: bool = False
     ) -> dict[str, tf.Tensor]:
         """The terms of one pass over examples, before any mean is taken.
 

@@ -1,6 +1,7 @@
 """Codebooks: tables of codes, and how they learn."""
 
 import abc
+from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
@@ -9,9 +10,14 @@ import tensorflow as tf
 from keras_ae.core import registry
 from keras_ae.core import replicas
 from keras_ae.core import validation
+from keras_ae.core.types import Shape
 from keras_ae.math import draws
 from keras_ae.math import quantization
 from keras_ae.parts.part import BasePart
+
+if TYPE_CHECKING:
+    from keras_ae.model.batch import Forward
+    from keras_ae.model.batch import Moment
 
 
 class BaseCodebook(BasePart, keras.Layer, abc.ABC):
@@ -49,7 +55,7 @@ class BaseCodebook(BasePart, keras.Layer, abc.ABC):
         )
         self.restart = validation.check_number("restart", restart, 0)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Make the table for vectors along the last axis."""
         self.table = self.add_weight(
             shape=(self.size, input_shape[-1]),
@@ -79,7 +85,7 @@ class BaseCodebook(BasePart, keras.Layer, abc.ABC):
         """The codes of numbers: `[...]` to `[..., d]`."""
         return tf.gather(tf.convert_to_tensor(self.table), indices)
 
-    def after_step(self, forward: Any, moment: Any) -> None:
+    def after_step(self, forward: "Forward", moment: "Moment") -> None:
         """See `BasePart.after_step`; `forward.extras` has encoder outputs `z`
         and their `indices`."""
         extras = forward.extras

@@ -1,7 +1,6 @@
 """Conditions: what a conditional variant knows beside the example."""
 
 import abc
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +8,7 @@ import tensorflow as tf
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
+from keras_ae.core.types import Given
 
 
 class BaseCondition(AutoConfig, abc.ABC):
@@ -30,7 +30,7 @@ class BaseCondition(AutoConfig, abc.ABC):
         """Conditions `[B, ...]` as vectors `[B, size]`."""
         return tf.cast(condition, tf.float32)
 
-    def check(self, name: str, condition: Any, rows: int) -> np.ndarray:
+    def check(self, name: str, condition: Given, rows: int) -> np.ndarray:
         """Conditions of `rows` examples; one alone is meant for all.
 
         Raises:

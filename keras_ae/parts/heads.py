@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
+from keras_ae.core.types import Shape
 from keras_ae.math import densities
 from keras_ae.math import draws
 from keras_ae.math import spherical
@@ -201,7 +202,7 @@ class Gaussian(BaseHead):
         self.start = start
         self.parts = 2 if scale == "learned" else 1
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Make the shared deviation, if it is one."""
         del input_shape  # one number whatever the event's shape
         if self.scale == "shared":

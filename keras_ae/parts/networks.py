@@ -1,4 +1,4 @@
-"""Networks: bodies of ordinary Keras layers, and the step to distributions."""
+"""Networks: from a body to a distribution, and bodies by name."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,15 @@ import tensorflow_probability as tfp
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
+from keras_ae.core.types import DType
+from keras_ae.core.types import Shapes
+from keras_ae.core.types import Tree
 from keras_ae.parts import heads
+from keras_ae.parts.bodies import conv_decoder as conv_decoder
+from keras_ae.parts.bodies import conv_encoder as conv_encoder
+from keras_ae.parts.bodies import gated as gated
+from keras_ae.parts.bodies import linear as linear
+from keras_ae.parts.bodies import mlp as mlp
 
 tfd = tfp.distributions
 
@@ -63,7 +71,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         self.head = heads.get(head)
         self.event_shape = validation.check_shape("event_shape", event_shape)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shapes) -> None:
         """Build the body, the projection to the head's numbers, the head."""
         if self.built:
             return
@@ -98,7 +106,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             self.head.built = True
         self.built = True
 
-    def _first_bias(self, shape: tuple, dtype: Any = None) -> Any:
+    def _first_bias(self, shape: tuple, dtype: DType = None) -> tf.Tensor:
         """What the projection's bias starts at."""
         starts = self.head.starts()
         parts = [starts.get(i, 0.0) for i in range(len(self._widths))]
@@ -193,7 +201,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             )
         self.projection.tie(other.projection)
 
-    def call(self, inputs: Any, training: bool = False) -> tfd.Distribution:
+    def call(self, inputs: Tree, training: bool = False) -> tfd.Distribution:
         """The distribution; `inputs` is a tensor, or a list whose first
         entry is the tensor and whose others are conditions `[B, k]`."""
         joint = isinstance(inputs, (list, tuple))
@@ -212,7 +220,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         features = self.features([first, *others] if joint else first, training)
         return self.from_features(features, lead)
 
-    def features(self, inputs: Any, training: bool = False) -> tf.Tensor:
+    def features(self, inputs: Tree, training: bool = False) -> tf.Tensor:
         """What the body makes of inputs, `[rows, ...]`."""
         return self.body(inputs, training=training)
 
@@ -243,14 +251,17 @@ class Transposed(keras.Layer):
     """
 
     def __init__(
-        self, units: int, bias_initializer: Any = "zeros", **kwargs: Any
+        self,
+        units: int,
+        bias_initializer: str | dict | Callable = "zeros",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.units = units
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self._kernel: Callable | None = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shapes) -> None:
         """Make the bias."""
         self.features = input_shape[-1]
         self.bias = self.add_weight(
@@ -262,7 +273,7 @@ class Transposed(keras.Layer):
         saves it: a function is not tracked."""
         self._kernel = lambda: dense.kernel
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """`[..., code]` to `[..., units]`."""
         if self._kernel is None:
             raise ValueError(
@@ -292,7 +303,7 @@ def _moments(rows: np.ndarray, shape: tuple) -> tuple:
     return mean, total(lambda part: (part - mean) ** 2) / count
 
 
-def _is_shapes(shape: Any) -> bool:
+def _is_shapes(shape: Shapes) -> bool:
     return bool(shape) and isinstance(shape[0], (list, tuple))
 
 
@@ -300,134 +311,6 @@ def sizes(x: tf.Tensor) -> list:
     """Sizes of all axes, static where known."""
     dynamic = tf.shape(x)
     return [dynamic[i] if n is None else n for i, n in enumerate(x.shape)]
-
-
-def linear(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
-    """No layer at all: with the projection, one linear map."""
-    if hidden:
-        expected = "no widths, since a linear network has no hidden layers"
-        raise ValueError(validation.invalid("hidden", expected, hidden))
-    return mlp(shape, (), **options, name="linear")
-
-
-def mlp(
-    shape: tuple,
-    hidden: tuple,
-    activation: str = "relu",
-    condition: int | None = None,
-    name: str = "mlp",
-    layer: Callable = keras.layers.Dense,
-    **options: Any,
-) -> keras.Model:
-    """Dense layers of the widths in `hidden`.
-
-    Args:
-        shape: Shape of one input.
-        hidden: Widths, first layer first.
-        activation: Name of a Keras activation.
-        condition: Length of a condition vector joined to the input, or None.
-        name: Name of the body.
-        layer: Makes a layer from width and activation.
-    """
-    del options
-    inputs = [keras.Input(shape)]
-    x = keras.layers.Flatten()(inputs[0])
-    if condition:
-        inputs.append(keras.Input((condition,)))
-        x = keras.layers.Concatenate()([x, inputs[1]])
-    for width in hidden:
-        x = layer(width, activation)(x)
-    return keras.Model(inputs if condition else inputs[0], x, name=name)
-
-
-def gated(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
-    """Linear layers, each times a gate of its own: (Wx + b) * sigmoid(Vx + c).
-
-    Instead of an activation. Reference: Tomczak, Welling, 2018. VAE with a
-    VampPrior, section 5.3. https://arxiv.org/abs/1705.07120
-    """
-
-    def layer(width: int, activation: str) -> Callable:
-        del activation  # the gate is the nonlinearity
-        value = keras.layers.Dense(width)
-        gate = keras.layers.Dense(width, "sigmoid")
-        return lambda x: keras.layers.Multiply()([value(x), gate(x)])
-
-    return mlp(shape, hidden, **options, name="gated", layer=layer)
-
-
-def conv_encoder(
-    shape: tuple,
-    hidden: tuple,
-    activation: str = "relu",
-    condition: int | None = None,
-    event_shape: tuple = (),
-) -> keras.Model:
-    """Convolutions of stride 2 with `hidden` filters, then flat.
-
-    Every layer halves height and width, rounding up; a condition joins the
-    flat features. A code that is a grid of the size reached stays one: its
-    cells are made from their own features.
-    """
-    if len(shape) != 3:
-        raise ValueError(
-            "Invalid shape for `network='conv'`. Expected images, (height, "
-            f"width, channels). Received: {shape}. Use network='mlp', or add "
-            "a channel axis."
-        )
-    inputs = [keras.Input(shape)]
-    x = inputs[0]
-    for filters in hidden:
-        x = keras.layers.Conv2D(
-            filters, 3, strides=2, padding="same", activation=activation
-        )(x)
-    if event_shape[:-1] != _size_after(hidden, shape) or condition:
-        x = keras.layers.Flatten()(x)
-    if condition:
-        inputs.append(keras.Input((condition,)))
-        x = keras.layers.Concatenate()([x, inputs[1]])
-    return keras.Model(inputs if condition else inputs[0], x, name="conv")
-
-
-def conv_decoder(
-    shape: tuple,
-    hidden: tuple,
-    activation: str = "relu",
-    condition: int | None = None,
-    event_shape: tuple = (),
-) -> keras.Model:
-    """Transposed convolutions of stride 2, cropped to the image's size.
-
-    The mirror of `conv_encoder` for any height and width: it starts from the
-    size that the encoder ends with, at once if the code is a grid of that
-    size, and crops what rounding up added.
-    """
-    factor = 2 ** len(hidden)
-    small = _size_after(hidden, event_shape)
-    inputs = [keras.Input(shape)]
-    x = inputs[0]
-    if shape[:-1] != small or condition:
-        x = keras.layers.Flatten()(x)
-        if condition:
-            inputs.append(keras.Input((condition,)))
-            x = keras.layers.Concatenate()([x, inputs[1]])
-        first = hidden[0] if hidden else event_shape[-1]
-        x = keras.layers.Dense(math.prod(small) * first, activation)(x)
-        x = keras.layers.Reshape((*small, first))(x)
-    for filters in hidden:
-        x = keras.layers.Conv2DTranspose(
-            filters, 3, strides=2, padding="same", activation=activation
-        )(x)
-    excess = [
-        n * factor - size for n, size in zip(small, event_shape, strict=False)
-    ]
-    x = keras.layers.Cropping2D([(e // 2, e - e // 2) for e in excess])(x)
-    return keras.Model(inputs if condition else inputs[0], x, name="deconv")
-
-
-def _size_after(hidden: tuple, shape: tuple) -> tuple[int, ...]:
-    """Height and width of an image after halving once for each layer."""
-    return tuple(math.ceil(size / 2 ** len(hidden)) for size in shape[:2])
 
 
 class Bodies(NamedTuple):

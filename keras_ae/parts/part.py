@@ -1,7 +1,6 @@
 """What parts of an objective have in common."""
 
 from typing import TYPE_CHECKING
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -42,7 +41,7 @@ class BasePart(AutoConfig):
         del model, x
 
 
-def parts_of(owner: Any) -> list[BasePart]:
+def parts_of(owner: AutoConfig) -> list[BasePart]:
     """The parts among the constructor arguments of an object."""
     values = (getattr(owner, name) for name in owner.parameters())
     return [value for value in values if isinstance(value, BasePart)]

@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
@@ -12,9 +13,14 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import registry
 from keras_ae.core import validation
+from keras_ae.core.types import Shape
+from keras_ae.core.types import Shapes
 from keras_ae.math import draws
 from keras_ae.parts import heads
 from keras_ae.parts.part import BasePart
+
+if TYPE_CHECKING:
+    from keras_ae.model.base import BaseAutoencoder
 
 tfd = tfp.distributions
 
@@ -28,7 +34,9 @@ class BasePrior(BasePart, keras.Layer, abc.ABC):
 
     kind = "prior"
 
-    def build(self, code_shape: Any, example_shape: Any = None) -> None:
+    def build(
+        self, code_shape: Shape, example_shape: Shapes | None = None
+    ) -> None:
         """Remember the shape of one code; make the weights."""
         del example_shape  # only priors over examples look at it
         self.event_shape = tuple(code_shape[1:])
@@ -96,7 +104,9 @@ class GaussianMixture(BasePrior):
         super().__init__(**kwargs)
         self.components = validation.check_count("components", components)
 
-    def build(self, code_shape: Any, example_shape: Any = None) -> None:
+    def build(
+        self, code_shape: Shape, example_shape: Shapes | None = None
+    ) -> None:
         """See `BasePrior.build`; normals of deviation 1, means drawn from the
         standard normal, equal shares."""
         shape = (self.components, *code_shape[1:])
@@ -162,7 +172,9 @@ class VampPrior(BasePrior):
             limits = (low, validation.check_number("limits[1]", high, low))
         self.limits = limits
 
-    def build(self, code_shape: Any, example_shape: Any = None) -> None:
+    def build(
+        self, code_shape: Shape, example_shape: Shapes | None = None
+    ) -> None:
         """See `BasePrior.build`.
 
         Raises:
@@ -189,7 +201,7 @@ class VampPrior(BasePrior):
             return values
         return tf.clip_by_value(values, *self.limits)
 
-    def adapt(self, model: Any, x: np.ndarray) -> None:
+    def adapt(self, model: "BaseAutoencoder", x: np.ndarray) -> None:
         """See `BasePart.adapt`; examples drawn without replacement."""
         if len(x) < self.components:
             raise ValueError(
@@ -213,7 +225,11 @@ class VampPrior(BasePrior):
 
 
 def _weight(
-    prior: BasePrior, name: str, shape: tuple, start: Any, **options: Any
+    prior: BasePrior,
+    name: str,
+    shape: tuple,
+    start: float | tuple,
+    **options: Any,
 ) -> keras.Variable:
     """A float32 weight; `start` is a constant, or mean and deviation."""
     if isinstance(start, tuple):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
+from keras_ae.core.types import ArrayLike
 
 
 class BaseSchedule(AutoConfig, abc.ABC):
@@ -22,7 +23,7 @@ class BaseSchedule(AutoConfig, abc.ABC):
 
     kind = "schedule"
 
-    def __call__(self, step: Any) -> tf.Tensor:
+    def __call__(self, step: ArrayLike | float) -> tf.Tensor:
         """The value at a step, or at each of several, float32."""
         return self.value(tf.cast(step, tf.float32))
 

@@ -1,7 +1,7 @@
 """Sparsity: what is done to a code, and what a code costs."""
 
 import abc
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,9 @@ from keras_ae.core import registry
 from keras_ae.core import replicas
 from keras_ae.core import validation
 from keras_ae.parts.part import BasePart
+
+if TYPE_CHECKING:
+    from keras_ae.model.base import BaseAutoencoder
 
 tfd = tfp.distributions
 
@@ -35,7 +38,7 @@ class BaseSparsity(BasePart, abc.ABC):
         `batch_statistics`."""
         return tf.zeros(tf.shape(h)[:1])  # costs nothing
 
-    def adapt(self, model: Any, x: np.ndarray) -> None:
+    def adapt(self, model: "BaseAutoencoder", x: np.ndarray) -> None:
         """See `BasePart.adapt`. An encoder of one layer starts to read from
         the mean of the examples, and a decoder of one layer to write what is
         read, as the encoder's transpose. Without, most units are never among

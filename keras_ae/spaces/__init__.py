@@ -1,15 +1,16 @@
 """Spaces: what one example is, and how data become tensors and come back."""
 
-from typing import Any
-
 from keras_ae.core import registry
 from keras_ae.core import validation
+from keras_ae.core.types import Shape
 from keras_ae.spaces.array import Array as Array
 from keras_ae.spaces.base import BaseSpace as BaseSpace
 from keras_ae.spaces.image import Image as Image
 
 
-def get(identifier: Any, name: str = "space") -> BaseSpace:
+def get(
+    identifier: int | Shape | dict | BaseSpace, name: str = "space"
+) -> BaseSpace:
     """A space as it is, by `{name: arguments}`, or an `Array` by its shape.
 
     Args:

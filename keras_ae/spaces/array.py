@@ -1,13 +1,14 @@
 """Arrays of numbers as they are."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import registry
 from keras_ae.core import validation
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import DType
 from keras_ae.spaces import base
 
 
@@ -38,7 +39,7 @@ class Array(base.BaseSpace):
     def __init__(self, shape: int | Sequence[int]):
         self.shape = validation.check_shape("shape", shape)
 
-    def check(self, name: str, rows: Any, holes: bool = False) -> None:
+    def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
         """Finite numbers `[N, *shape]`. See `BaseSpace.check`.
 
         Raises:
@@ -50,7 +51,7 @@ class Array(base.BaseSpace):
         """`[B, *shape]`, cast. See `BaseSpace.tensor`."""
         return tf.cast(self.check_static(tf.convert_to_tensor(rows)), "float32")
 
-    def array(self, values: np.ndarray, dtype: Any = None) -> np.ndarray:
+    def array(self, values: np.ndarray, dtype: DType = None) -> np.ndarray:
         """See `BaseSpace.array`; to whole numbers by rounding.
 
         Raises:

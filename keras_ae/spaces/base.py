@@ -2,13 +2,18 @@
 
 import abc
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import DType
+
+if TYPE_CHECKING:
+    from keras_ae.parts.heads import BaseHead
 
 
 class BaseSpace(AutoConfig, abc.ABC):
@@ -28,10 +33,10 @@ class BaseSpace(AutoConfig, abc.ABC):
     kind = "space"
 
     shape: tuple[int, ...]
-    likelihood: Any = None
+    likelihood: "str | dict | BaseHead | None" = None
 
     @abc.abstractmethod
-    def check(self, name: str, rows: Any, holes: bool = False) -> None:
+    def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
         """Refuse rows that are no examples of the space.
 
         Args:
@@ -52,7 +57,7 @@ class BaseSpace(AutoConfig, abc.ABC):
         """
 
     @abc.abstractmethod
-    def array(self, values: np.ndarray, dtype: Any = None) -> np.ndarray:
+    def array(self, values: np.ndarray, dtype: DType = None) -> np.ndarray:
         """What a model returns, in the user's units.
 
         Args:
@@ -60,7 +65,7 @@ class BaseSpace(AutoConfig, abc.ABC):
             dtype: A NumPy type, or None for the type of `values`.
         """
 
-    def chunks(self, rows: Any) -> Iterator[np.ndarray]:
+    def chunks(self, rows: ArrayLike) -> Iterator[np.ndarray]:
         """Checked rows as float32 arrays `[n, *shape]` in the units of
         `tensor`, a few megabytes at a time; for checks on the host.
 
@@ -84,7 +89,7 @@ class BaseSpace(AutoConfig, abc.ABC):
         return rows
 
 
-def as_type(values: np.ndarray, dtype: Any) -> np.ndarray:
+def as_type(values: np.ndarray, dtype: DType) -> np.ndarray:
     """`values` in a type; whole numbers are rounded to, inside their range.
 
     Raises:

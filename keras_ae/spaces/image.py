@@ -1,13 +1,15 @@
 """Images: bytes or floats in, floats inside, bytes back on demand."""
 
 import warnings
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import registry
 from keras_ae.core import validation
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import DType
+from keras_ae.core.types import Shape
 from keras_ae.spaces import base
 
 
@@ -69,7 +71,7 @@ class Image(base.BaseSpace):
         """Height, width, channels."""
         return self.height, self.width, self.channels
 
-    def check(self, name: str, rows: Any, holes: bool = False) -> None:
+    def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
         """Images `[N, *shape]`, integers of 0..levels-1 or floats of [0, 1].
         See `BaseSpace.check`.
 
@@ -141,14 +143,14 @@ class Image(base.BaseSpace):
         values = tf.cast(self.check_static(rows), tf.float32)
         return values * self._step if rows.dtype.is_integer else values
 
-    def _lacks_axis(self, shape: Any) -> bool:
+    def _lacks_axis(self, shape: Shape) -> bool:
         size = self.shape[:2]
         grey = self.channels == 1 and len(shape) == 2
         return grey and all(
             a in (None, b) for a, b in zip(shape, size, strict=True)
         )
 
-    def array(self, values: np.ndarray, dtype: Any = None) -> np.ndarray:
+    def array(self, values: np.ndarray, dtype: DType = None) -> np.ndarray:
         """See `BaseSpace.array`.
 
         Args:

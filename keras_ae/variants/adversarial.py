@@ -6,8 +6,11 @@ from typing import Any
 import keras
 
 from keras_ae.core import validation
+from keras_ae.core.types import Optimizer
+from keras_ae.core.types import Shapes
 from keras_ae.model.batch import Player
 from keras_ae.parts import networks
+from keras_ae.parts import priors
 from keras_ae.variants.vae import VAE
 
 
@@ -28,10 +31,10 @@ class BaseAdversarial(VAE):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
         discriminator: networks.DistributionNetwork,
-        prior: Any = None,
+        prior: str | dict | priors.BasePrior | None = None,
         **kwargs: Any,
     ):
         super().__init__(encoder, decoder, prior, **kwargs)
@@ -39,12 +42,12 @@ class BaseAdversarial(VAE):
             "discriminator", discriminator, networks.DistributionNetwork
         )
 
-    def build_parts(self, input_shape: Any) -> None:
+    def build_parts(self, input_shape: Shapes) -> None:
         """See `BaseAutoencoder.build_parts`."""
         super().build_parts(input_shape)
         self.discriminator.build(self.discriminator_shape(input_shape))
 
-    def discriminator_shape(self, input_shape: Any) -> Any:
+    def discriminator_shape(self, input_shape: Shapes) -> Shapes:
         """Shape of what the discriminator sees, with batch axis."""
         del input_shape  # codes
         return (None, *self.encoder.event_shape)
@@ -58,7 +61,7 @@ class BaseAdversarial(VAE):
         )
 
     def compile(
-        self, optimizer: Any = "adam", loss: Any = None, **kwargs: Any
+        self, optimizer: Optimizer = "adam", loss: None = None, **kwargs: Any
     ) -> None:
         """Configure training, with an optimizer for each player.
 
@@ -74,7 +77,7 @@ class BaseAdversarial(VAE):
         for name, value in more.items():
             setattr(self, name, self._optimizer_like(value))
 
-    def _optimizer_like(self, value: Any) -> keras.Optimizer:
+    def _optimizer_like(self, value: Optimizer | None) -> keras.Optimizer:
         """An optimizer, treated as `compile` treats the first one."""
         like = type(self.optimizer)
         if value is None:

@@ -1,7 +1,6 @@
 """The plain autoencoder."""
 
 import functools
-from typing import Any
 
 from keras_ae.core.registry import register
 from keras_ae.model.base import BaseAutoencoder
@@ -38,4 +37,4 @@ class Autoencoder(BaseAutoencoder):
     """
 
     terms = {"reconstruction": "-log p(x|h), nats"}
-    likelihood_head: Any = functools.partial(heads.Gaussian, scale=1.0)
+    likelihood_head = functools.partial(heads.Gaussian, scale=1.0)

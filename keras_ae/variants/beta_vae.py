@@ -8,6 +8,8 @@ from keras_ae.core.registry import register
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.parts import constraints
+from keras_ae.parts import networks
+from keras_ae.parts import priors
 from keras_ae.parts import schedules
 from keras_ae.variants.vae import VAE
 
@@ -46,12 +48,12 @@ class BetaVAE(VAE):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
-        prior: Any = None,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
+        prior: str | dict | priors.BasePrior | None = None,
         *,
         beta: float | schedules.BaseSchedule = 4.0,
-        constraint: Any = None,
+        constraint: str | dict | constraints.BaseConstraint | None = None,
         **kwargs: Any,
     ):
         super().__init__(encoder, decoder, prior, **kwargs)

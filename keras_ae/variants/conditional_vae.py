@@ -5,8 +5,12 @@ from typing import Any
 import numpy as np
 
 from keras_ae.core.registry import register
-from keras_ae.model import compiled
+from keras_ae.core.types import Given
+from keras_ae.core.types import Rows
+from keras_ae.model import generate
 from keras_ae.parts import conditions
+from keras_ae.parts import networks
+from keras_ae.parts import priors
 from keras_ae.variants.vae import VAE
 
 
@@ -14,10 +18,9 @@ from keras_ae.variants.vae import VAE
 class ConditionalVAE(VAE):
     """VAE of examples given a condition: a class, or a vector.
 
-    The condition is joined to the input of the encoder and to the code, so
-    that the code holds what the condition does not say (of a digit, its
-    style). Where other variants take examples, this one takes the tuple
-    `(examples, conditions)`, and `decode` takes `(codes, conditions)`.
+    It joins the encoder's input and the code, which then holds what the
+    condition does not say (of a digit, its style). Where others take examples
+    this one takes `(examples, conditions)`; `decode`, `(codes, conditions)`.
 
     Formula:
         loss = -log p(x|z, c) + KL(q(z|x, c) || p(z)) >= -log p(x|c)
@@ -43,9 +46,9 @@ class ConditionalVAE(VAE):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
-        prior: Any = None,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
+        prior: str | dict | priors.BasePrior | None = None,
         *,
         condition: int | conditions.BaseCondition,
         **kwargs: Any,
@@ -58,22 +61,16 @@ class ConditionalVAE(VAE):
         return self.given
 
     def sample(
-        self, n: int, condition: Any, seed: int | None = None
+        self, n: int, condition: Given, seed: int | None = None
     ) -> np.ndarray:
-        """`n` new examples of a condition.
-
-        Args:
-            n: How many.
-            condition: One for all, or one for each, `[n, ...]`.
-            seed: Integer to repeat the draws, or None for fresh ones. One
-                seed gives the same codes under every condition.
-
-        Returns:
-            `[n, ...]`.
-        """
+        """`n` new examples of a condition: one for all, or one for each,
+        `[n, ...]`. Otherwise see `VAE.sample`; one seed gives the same codes
+        under every condition."""
         return super().sample(n, seed, condition)
 
-    def swap(self, x: Any, condition: Any, new_condition: Any) -> np.ndarray:
+    def swap(
+        self, x: Rows, condition: Given, new_condition: Given
+    ) -> np.ndarray:
         """Examples as they would be under another condition.
 
         Args:
@@ -82,21 +79,12 @@ class ConditionalVAE(VAE):
             new_condition: What they should become, likewise.
 
         Returns:
-            `[N, ...]`: means of p(x|z, new condition) at the mean of
-            q(z|x, condition).
+            `[N, ...]`: means of p(x|z, new) at the mean of q(z|x, condition).
         """
-        x, condition = self.check_inputs((x, condition))
-        new = self.given.check("new_condition", new_condition, len(x))
-        return compiled.batched(
-            self,
-            lambda rows: self.decode(
-                (self.code(self.encode(rows[:2])), rows[2])
-            ).mean(),
-            (x, condition, new),
-        )
+        return generate.swap(self, x, condition, new_condition)
 
     @classmethod
-    def contract_case(cls) -> tuple[dict[str, Any], Any]:
+    def contract_case(cls) -> tuple[dict[str, Any], Rows]:
         """See `BaseAutoencoder.contract_case`."""
         arguments, x = super().contract_case()
         return arguments | {"condition": 3}, (x, np.arange(len(x)) % 3)

@@ -58,8 +58,8 @@ class ContractiveAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
         *,
         strength: float = 0.1,
         probes: int | None = None,

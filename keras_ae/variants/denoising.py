@@ -8,12 +8,14 @@ import tensorflow as tf
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.core.types import Rows
 from keras_ae.math import scores
 from keras_ae.model import compiled
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.parts import corruptions as corruption_parts
+from keras_ae.parts import networks
 from keras_ae.variants.autoencoder import Autoencoder
 
 
@@ -49,10 +51,10 @@ class DenoisingAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
         *,
-        corruption: Any = None,
+        corruption: str | dict | corruption_parts.BaseCorruption | None = None,
         corruptions: int = 1,
         **kwargs: Any,
     ):
@@ -72,7 +74,7 @@ class DenoisingAutoencoder(Autoencoder):
         return forward._replace(batch=batch, extras={"corrupted": noisy})
 
     def log_density_gradient(
-        self, x: Any, batch_size: int | None = None
+        self, x: Rows, batch_size: int | None = None
     ) -> np.ndarray:
         """Gradient of the log-density of noisy data at `x`, `[N, ...]`.
 
@@ -109,7 +111,7 @@ class DenoisingAutoencoder(Autoencoder):
         clean = self.reconstruction(batch, self.moment())
         return scores.denoising_score(clean, batch.x, variance)
 
-    def score(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+    def score(self, x: Rows, batch_size: int | None = None) -> np.ndarray:
         """Former name of `log_density_gradient`."""
         warnings.warn(
             "DenoisingAutoencoder.score is now called log_density_gradient; "

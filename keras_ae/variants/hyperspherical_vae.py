@@ -9,6 +9,8 @@ from keras_ae.core.registry import register
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Moment
 from keras_ae.parts import heads
+from keras_ae.parts import networks
+from keras_ae.parts import priors
 from keras_ae.variants.vae import VAE
 
 tfd = tfp.distributions
@@ -49,9 +51,9 @@ class HypersphericalVAE(VAE):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
-        prior: Any = "hyperspherical_uniform",
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
+        prior: str | dict | priors.BasePrior = "hyperspherical_uniform",
         **kwargs: Any,
     ):
         super().__init__(encoder, decoder, prior, **kwargs)

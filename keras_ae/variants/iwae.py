@@ -9,6 +9,8 @@ from keras_ae.core.registry import register
 from keras_ae.math import bounds
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
+from keras_ae.parts import networks
+from keras_ae.parts import priors
 from keras_ae.variants.vae import VAE
 
 tfd = tfp.distributions
@@ -43,9 +45,9 @@ class IWAE(VAE):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
-        prior: Any = None,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
+        prior: str | dict | priors.BasePrior | None = None,
         *,
         samples: int = 5,
         **kwargs: Any,

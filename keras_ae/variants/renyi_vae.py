@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.parts import networks
+from keras_ae.parts import priors
 from keras_ae.variants.iwae import IWAE
 
 
@@ -44,9 +46,9 @@ class RenyiVAE(IWAE):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
-        prior: Any = None,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
+        prior: str | dict | priors.BasePrior | None = None,
         *,
         alpha: float = 0.5,
         samples: int = 5,

@@ -11,6 +11,7 @@ from keras_ae.math import densities
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
+from keras_ae.parts import networks
 from keras_ae.parts import sparsity as sparsities
 from keras_ae.variants.autoencoder import Autoencoder
 
@@ -49,10 +50,10 @@ class SparseAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
         *,
-        sparsity: Any = None,
+        sparsity: str | dict | sparsities.BaseSparsity | None = None,
         strength: float = 0.1,
         **kwargs: Any,
     ):

@@ -8,12 +8,16 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.core.types import DType
+from keras_ae.core.types import Given
+from keras_ae.core.types import Shapes
 from keras_ae.math import divergences
 from keras_ae.model import generate
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.parts import heads
+from keras_ae.parts import networks
 from keras_ae.parts import priors
 
 tfd = tfp.distributions
@@ -57,9 +61,9 @@ class VAE(BaseAutoencoder):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
-        prior: Any = None,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
+        prior: str | dict | priors.BasePrior | None = None,
         *,
         samples: int = 1,
         **kwargs: Any,
@@ -68,7 +72,7 @@ class VAE(BaseAutoencoder):
         self.prior = priors.get("standard_normal" if prior is None else prior)
         self.samples = validation.check_count("samples", samples)
 
-    def build_parts(self, input_shape: Any) -> None:
+    def build_parts(self, input_shape: Shapes) -> None:
         """See `BaseAutoencoder.build_parts`."""
         super().build_parts(input_shape)
         if not self.prior.built:
@@ -93,8 +97,8 @@ class VAE(BaseAutoencoder):
         self,
         n: int,
         seed: int | None = None,
-        given: Any = None,
-        dtype: Any = None,
+        given: Given | None = None,
+        dtype: DType = None,
     ) -> np.ndarray:
         """`n` new examples: means of p(x|z) at draws z from the prior.
 

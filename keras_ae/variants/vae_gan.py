@@ -10,12 +10,14 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.core.types import Shapes
 from keras_ae.math import adversarial
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.model.batch import Player
 from keras_ae.parts import networks
+from keras_ae.parts import priors
 from keras_ae.variants.adversarial import BaseAdversarial
 
 tfd = tfp.distributions
@@ -65,10 +67,10 @@ class VAEGAN(BaseAdversarial):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
-        discriminator: Any,
-        prior: Any = None,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
+        discriminator: networks.DistributionNetwork,
+        prior: str | dict | priors.BasePrior | None = None,
         *,
         strength: float = 10.0,
         **kwargs: Any,
@@ -76,7 +78,7 @@ class VAEGAN(BaseAdversarial):
         super().__init__(encoder, decoder, discriminator, prior, **kwargs)
         self.strength = validation.check_number("strength", strength, 0)
 
-    def discriminator_shape(self, input_shape: Any) -> Any:
+    def discriminator_shape(self, input_shape: Shapes) -> Shapes:
         """See `BaseAdversarial.discriminator_shape`."""
         return input_shape
 

@@ -8,6 +8,8 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.core.types import Rows
+from keras_ae.core.types import Shapes
 from keras_ae.math import densities
 from keras_ae.math import quantization
 from keras_ae.model import compiled
@@ -16,6 +18,7 @@ from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.model.batch import joined
 from keras_ae.parts import codebooks
+from keras_ae.parts import networks
 from keras_ae.variants.autoencoder import Autoencoder
 
 tfd = tfp.distributions
@@ -62,10 +65,10 @@ class VQVAE(Autoencoder):
 
     def __init__(
         self,
-        encoder: Any,
-        decoder: Any,
+        encoder: networks.DistributionNetwork,
+        decoder: networks.DistributionNetwork,
         *,
-        codebook: Any = "ema",
+        codebook: str | dict | codebooks.BaseCodebook = "ema",
         commitment: float = 0.25,
         **kwargs: Any,
     ):
@@ -73,7 +76,7 @@ class VQVAE(Autoencoder):
         self.codebook = codebooks.get(codebook)
         self.commitment = validation.check_number("commitment", commitment, 0)
 
-    def build_parts(self, input_shape: Any) -> None:
+    def build_parts(self, input_shape: Shapes) -> None:
         """See `BaseAutoencoder.build_parts`."""
         super().build_parts(input_shape)
         if not self.codebook.built:
@@ -140,7 +143,7 @@ class VQVAE(Autoencoder):
             "quantized": quantization.straight_through(z, code),
         }
 
-    def codes(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+    def codes(self, x: Rows, batch_size: int | None = None) -> np.ndarray:
         """Numbers of the codes of examples, int32 `[N, ...]`."""
         x = self.check_inputs(x)
         return compiled.batched(self, self._codes, x, batch_size)
@@ -154,7 +157,7 @@ class VQVAE(Autoencoder):
             )
         }
 
-    def _codes(self, x: Any) -> tf.Tensor:
+    def _codes(self, x: Rows) -> tf.Tensor:
         return self.quantized(self.batch(x), self.moment())["indices"]
 
     def _mass(self, code: tf.Tensor) -> tfd.Distribution:

@@ -5,6 +5,7 @@ from typing import Any
 
 from keras_ae.core import markdown
 from keras_ae.core import registry
+from keras_ae.core.types import Json
 from keras_ae.zoo import trust
 
 CARD = "README.md"
@@ -71,13 +72,13 @@ def _variant(name: str) -> str:
     return f"`{cls.__name__}`: {cls.__doc__.strip().splitlines()[0]}"
 
 
-def _bullets(value: Any) -> list[str]:
+def _bullets(value: Json) -> list[str]:
     if not isinstance(value, dict):
         return [str(value)]
     return [f"- {key}: {entry}" for key, entry in value.items()]
 
 
-def _figures(metrics: Any) -> list[str]:
+def _figures(metrics: Json) -> list[str]:
     """A table, one column for everything that is said of any figure."""
     if not isinstance(metrics, dict):
         return _bullets(metrics)
@@ -94,5 +95,5 @@ def _figures(metrics: Any) -> list[str]:
     return [markdown.table(header, rows)]
 
 
-def _json(value: Any) -> list[str]:
+def _json(value: Json) -> list[str]:
     return ["```json", json.dumps(value, indent=2), "```"]

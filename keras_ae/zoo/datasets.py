@@ -4,7 +4,6 @@ import hashlib
 import math
 import os
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from keras_ae.core import registry
 from keras_ae.core import rows
+from keras_ae.core.types import ArrayLike
 
 Split = tuple[np.ndarray, np.ndarray | None]
 
@@ -69,7 +69,7 @@ def fingerprint(name: str) -> str:
     return digest.hexdigest()
 
 
-def binarize(x: Any, seed: int = 0) -> np.ndarray:
+def binarize(x: ArrayLike, seed: int = 0) -> np.ndarray:
     """Bits drawn with the grey levels as probabilities.
 
     Args:
@@ -93,7 +93,9 @@ def binarize(x: Any, seed: int = 0) -> np.ndarray:
     return _bits(tf.convert_to_tensor(x), tf.constant([seed, 0])).numpy()
 
 
-def dynamic_binarization(x: Any, seed: int = 0) -> Any:
+def dynamic_binarization(
+    x: ArrayLike | tf.data.Dataset, seed: int = 0
+) -> rows.RedrawnRows | tf.data.Dataset:
     """Grey levels to be binarized anew at every epoch.
 
     Args:
@@ -124,7 +126,7 @@ def _bits(x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.cast(uniform < tf.cast(x, tf.float32), tf.uint8)
 
 
-def _grey_levels(x: Any) -> np.ndarray:
+def _grey_levels(x: ArrayLike) -> np.ndarray:
     x = np.asarray(x, np.float32)
     if x.size == 0:
         raise ValueError(

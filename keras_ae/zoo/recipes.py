@@ -31,6 +31,9 @@ from keras_ae.analysis import measures
 from keras_ae.analysis import plots
 from keras_ae.core import registry
 from keras_ae.core import validation
+from keras_ae.core.types import Logs
+from keras_ae.core.types import Rows
+from keras_ae.model.base import BaseAutoencoder
 from keras_ae.parts import schedules
 from keras_ae.zoo import datasets
 from keras_ae.zoo import store
@@ -77,7 +80,7 @@ def read(path: str | Path) -> dict[str, Any]:
     return recipe
 
 
-def create(recipe: dict[str, Any], input_shape: tuple) -> Any:
+def create(recipe: dict[str, Any], input_shape: tuple) -> BaseAutoencoder:
     """The untrained model of a recipe."""
     arguments = dict(recipe["model"])
     return registry.create(
@@ -87,7 +90,7 @@ def create(recipe: dict[str, Any], input_shape: tuple) -> Any:
 
 def train(
     recipe: dict[str, Any], runs: str | Path = RUNS, verbose: int = 2
-) -> Any:
+) -> BaseAutoencoder:
     """Train the model of a recipe; after a kill, go on where it stopped.
 
     The state is kept after every few epochs in `<runs>/<preset>/backup`, the
@@ -186,7 +189,7 @@ def warmup(steps: int) -> schedules.BaseSchedule:
     return schedules.Linear(0.0, 1.0, steps)
 
 
-def start(model: Any, preset: str) -> None:
+def start(model: BaseAutoencoder, preset: str) -> None:
     """Give a model the encoder and the decoder of a pretrained one.
 
     Raises:
@@ -205,7 +208,7 @@ def start(model: Any, preset: str) -> None:
         mine.set_weights(theirs.get_weights())
 
 
-def halve(model: Any) -> None:
+def halve(model: BaseAutoencoder) -> None:
     """Round the trained weights to half precision, 11 significant bits.
 
     The file of a preset is then half as large, since zeros compress. Figures
@@ -273,7 +276,7 @@ def described(wanted: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def examples_of_each(x: Any, y: np.ndarray | None, count: int = 10) -> Any:
+def examples_of_each(x: Rows, y: np.ndarray | None, count: int = 10) -> Rows:
     """The first row of each class, in order; without classes, rows that are
     evenly apart, since some test sets are sorted."""
     if y is None:
@@ -283,7 +286,7 @@ def examples_of_each(x: Any, y: np.ndarray | None, count: int = 10) -> Any:
     return keras.tree.map_structure(lambda leaf: leaf[rows], x)
 
 
-def optimizer(settings: dict[str, Any], steps: int) -> Any:
+def optimizer(settings: dict[str, Any], steps: int) -> keras.Optimizer:
     """Adam with a short linear warm-up and cosine decay to zero.
 
     `settings` are those of the training: `learning_rate` and, if it is not to
@@ -356,11 +359,11 @@ class WallTime(keras.callbacks.Callback):
         """Seconds so far."""
         return float(self.path.read_text()) if self.path.is_file() else 0.0
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Start the clock."""
         self.started = time.monotonic()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Add the epoch's seconds."""
         total = self.seconds + time.monotonic() - self.started
         self.path.write_text(f"{total:.3f}\n")

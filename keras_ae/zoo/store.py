@@ -26,6 +26,8 @@ import tensorflow_probability as tfp
 
 import keras_ae
 from keras_ae.core import registry
+from keras_ae.core.types import Json
+from keras_ae.model.base import BaseAutoencoder
 from keras_ae.zoo import card as cards
 from keras_ae.zoo import delivery
 from keras_ae.zoo import trust
@@ -112,7 +114,7 @@ def load(
     *,
     load_weights: bool = True,
     **overrides: Any,
-) -> Any:
+) -> BaseAutoencoder:
     """A pretrained model by name or path; its class is in the preset.
 
     Args:
@@ -179,7 +181,7 @@ def _migrated(folder: Path, scratch: Path) -> Path:
     return copy
 
 
-def save(model: Any, folder: str | Path, **about: Any) -> None:
+def save(model: BaseAutoencoder, folder: str | Path, **about: Any) -> None:
     """Write a model to a preset folder, whole or not at all.
 
     Args:
@@ -249,7 +251,7 @@ def _compress(path: Path) -> None:
     """Write an HDF5 file anew, its arrays compressed without loss."""
     small = path.with_suffix(".small")
 
-    def add(name: str, node: Any) -> None:
+    def add(name: str, node: Json) -> None:
         if isinstance(node, h5py.Dataset):
             # One chunk an array: the bytes of all exponents, which are much
             # alike, then stand together. Of a small one the index is larger.
@@ -273,7 +275,7 @@ def _compress(path: Path) -> None:
     small.replace(path)
 
 
-def _load_weights(model: Any, path: Path) -> None:
+def _load_weights(model: BaseAutoencoder, path: Path) -> None:
     try:
         model.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
@@ -285,7 +287,7 @@ def _load_weights(model: Any, path: Path) -> None:
         ) from error
 
 
-def _strip(node: Any) -> Any:
+def _strip(node: Json) -> Json:
     """The config without compile settings, at every depth."""
     if isinstance(node, dict):
         return {k: _strip(v) for k, v in node.items() if k != "compile_config"}

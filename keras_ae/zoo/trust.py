@@ -18,6 +18,8 @@ import keras
 
 from keras_ae.core import backend
 from keras_ae.core import registry
+from keras_ae.core.types import Json
+from keras_ae.model.base import BaseAutoencoder
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
@@ -47,7 +49,7 @@ _KERAS_MODULES = (
 _KERAS_TENSOR = "__keras_tensor__"  # a place in a functional model's graph
 
 
-def check_classes(config: Any, what: str = "The preset") -> None:
+def check_classes(config: Json, what: str = "The preset") -> None:
     """Refuse a config that names a class that is not known to be safe.
 
     Safe are a short list of plain Keras classes, and the classes that
@@ -80,7 +82,7 @@ def check_classes(config: Any, what: str = "The preset") -> None:
         )
 
 
-def _problems(node: Any) -> Iterator[str]:
+def _problems(node: Json) -> Iterator[str]:
     """What is wrong with the classes that a config names, in its order."""
     if isinstance(node, dict):
         if "class_name" in node or "registered_name" in node:
@@ -142,7 +144,7 @@ def _described(node: dict[str, Any]) -> str:
     return text
 
 
-def _advice(node: dict[str, Any], found: Any) -> str:
+def _advice(node: dict[str, Any], found: object) -> str:
     """How the class of a refused node becomes known, where that is known."""
     name = node["class_name"]
     if name in ("function", "__lambda__", "Lambda"):
@@ -169,7 +171,7 @@ _REGISTER = (
 )
 
 
-def warn_of_strangers(model: Any) -> None:
+def warn_of_strangers(model: BaseAutoencoder) -> None:
     """Warn of classes that Keras would not find again in a new process.
 
     Without it, loading fails with a message about the whole model, when it
@@ -187,7 +189,7 @@ def warn_of_strangers(model: Any) -> None:
         )
 
 
-def _strangers(node: Any) -> Iterator[str]:
+def _strangers(node: Json) -> Iterator[str]:
     if isinstance(node, dict):
         name, module = node.get("class_name"), node.get("module")
         registered = node.get("registered_name") or name
@@ -205,7 +207,7 @@ def _strangers(node: Any) -> Iterator[str]:
             yield from _strangers(value)
 
 
-def packages(config: Any) -> tuple[str, ...]:
+def packages(config: Json) -> tuple[str, ...]:
     """Packages beside ours that have to be imported for a config, sorted.
 
     Example:
@@ -277,7 +279,7 @@ def _count(config: dict[str, Any]) -> int:
         return sum(math.prod(tuple(v.shape)) for v in model.weights)
 
 
-def construct(config: dict[str, Any]) -> Any:
+def construct(config: dict[str, Any]) -> BaseAutoencoder:
     """The built model of a config that `check_classes` has passed.
 
     Raises:

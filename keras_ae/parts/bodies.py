@@ -1,0 +1,140 @@
+"""Bodies of networks: ordinary Keras layers, tensor in, tensor out.
+
+Users reach these functions as `keras_ae.networks`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from keras_ae.core import validation
+
+
+def linear(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
+    """No layer at all: with the projection, one linear map."""
+    if hidden:
+        expected = "no widths, since a linear network has no hidden layers"
+        raise ValueError(validation.invalid("hidden", expected, hidden))
+    return mlp(shape, (), **options, name="linear")
+
+
+def mlp(
+    shape: tuple,
+    hidden: tuple,
+    activation: str = "relu",
+    condition: int | None = None,
+    name: str = "mlp",
+    layer: Callable = keras.layers.Dense,
+    **options: Any,
+) -> keras.Model:
+    """Dense layers of the widths in `hidden`.
+
+    Args:
+        shape: Shape of one input.
+        hidden: Widths, first layer first.
+        activation: Name of a Keras activation.
+        condition: Length of a condition vector joined to the input, or None.
+        name: Name of the body.
+        layer: Makes a layer from width and activation.
+    """
+    del options
+    inputs = [keras.Input(shape)]
+    x = keras.layers.Flatten()(inputs[0])
+    if condition:
+        inputs.append(keras.Input((condition,)))
+        x = keras.layers.Concatenate()([x, inputs[1]])
+    for width in hidden:
+        x = layer(width, activation)(x)
+    return keras.Model(inputs if condition else inputs[0], x, name=name)
+
+
+def gated(shape: tuple, hidden: tuple, **options: Any) -> keras.Model:
+    """Linear layers, each times a gate of its own: (Wx + b) * sigmoid(Vx + c).
+
+    Instead of an activation. Reference: Tomczak, Welling, 2018. VAE with a
+    VampPrior, section 5.3. https://arxiv.org/abs/1705.07120
+    """
+
+    def layer(width: int, activation: str) -> Callable:
+        del activation  # the gate is the nonlinearity
+        value = keras.layers.Dense(width)
+        gate = keras.layers.Dense(width, "sigmoid")
+        return lambda x: keras.layers.Multiply()([value(x), gate(x)])
+
+    return mlp(shape, hidden, **options, name="gated", layer=layer)
+
+
+def conv_encoder(
+    shape: tuple,
+    hidden: tuple,
+    activation: str = "relu",
+    condition: int | None = None,
+    event_shape: tuple = (),
+) -> keras.Model:
+    """Convolutions of stride 2 with `hidden` filters, then flat.
+
+    Every layer halves height and width, rounding up; a condition joins the
+    flat features. A code that is a grid of the size reached stays one: its
+    cells are made from their own features.
+    """
+    if len(shape) != 3:
+        raise ValueError(
+            "Invalid shape for `network='conv'`. Expected images, (height, "
+            f"width, channels). Received: {shape}. Use network='mlp', or add "
+            "a channel axis."
+        )
+    inputs = [keras.Input(shape)]
+    x = inputs[0]
+    for filters in hidden:
+        x = keras.layers.Conv2D(
+            filters, 3, strides=2, padding="same", activation=activation
+        )(x)
+    if event_shape[:-1] != _size_after(hidden, shape) or condition:
+        x = keras.layers.Flatten()(x)
+    if condition:
+        inputs.append(keras.Input((condition,)))
+        x = keras.layers.Concatenate()([x, inputs[1]])
+    return keras.Model(inputs if condition else inputs[0], x, name="conv")
+
+
+def conv_decoder(
+    shape: tuple,
+    hidden: tuple,
+    activation: str = "relu",
+    condition: int | None = None,
+    event_shape: tuple = (),
+) -> keras.Model:
+    """Transposed convolutions of stride 2, cropped to the image's size.
+
+    The mirror of `conv_encoder` for any height and width: it starts from the
+    size that the encoder ends with, at once if the code is a grid of that
+    size, and crops what rounding up added.
+    """
+    factor = 2 ** len(hidden)
+    small = _size_after(hidden, event_shape)
+    inputs = [keras.Input(shape)]
+    x = inputs[0]
+    if shape[:-1] != small or condition:
+        x = keras.layers.Flatten()(x)
+        if condition:
+            inputs.append(keras.Input((condition,)))
+            x = keras.layers.Concatenate()([x, inputs[1]])
+        first = hidden[0] if hidden else event_shape[-1]
+        x = keras.layers.Dense(math.prod(small) * first, activation)(x)
+        x = keras.layers.Reshape((*small, first))(x)
+    for filters in hidden:
+        x = keras.layers.Conv2DTranspose(
+            filters, 3, strides=2, padding="same", activation=activation
+        )(x)
+    excess = [
+        n * factor - size for n, size in zip(small, event_shape, strict=False)
+    ]
+    x = keras.layers.Cropping2D([(e // 2, e - e // 2) for e in excess])(x)
+    return keras.Model(inputs if condition else inputs[0], x, name="deconv")
+
+
+def _size_after(hidden: tuple, shape: tuple) -> tuple[int, ...]:
+    """Height and width of an image after halving once for each layer."""
+    return tuple(math.ceil(size / 2 ** len(hidden)) for size in shape[:2])
