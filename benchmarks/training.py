@@ -1,9 +1,9 @@
 """Training speed: the package's defaults against other ways to train.
 
-`python -m benchmarks.training [dense] [conv] [iwae] [--rounds 5]`. Each model
-is trained by every contestant in turn, several rounds in one run; a figure is
-the median of the ratios within a round. Contestants whose package is not
-installed are left out.
+`python -m benchmarks.training [dense] [conv] [iwae] [--rounds 5] [--passes 3]`.
+Each model is trained by every contestant in turn, several rounds in one run; a
+figure is the median of the ratios within a round. Contestants whose package is
+not installed are left out.
 """
 
 import argparse
@@ -91,7 +91,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", default=list(MODELS))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--passes", type=int, default=handwritten.PASSES)
     arguments = parser.parse_args()
+    usual = arguments.passes == handwritten.PASSES
+    handwritten.PASSES = arguments.passes
     keras.utils.set_random_seed(0)
     (rows, _), _ = keras_ae.datasets.load("mnist")
     rows = rows[: 60000 // 4992 * 4992].reshape(-1, 784)
@@ -102,7 +105,8 @@ def main() -> None:
             other: round(common.ratio(seconds, "keras_ae", other), 3)
             for other in seconds
         }
-        results[name] = {
+        key = name if usual else f"{name}-{arguments.passes}"
+        results[key] = {
             "seconds": seconds,
             "speed of keras_ae relative to": ratios,
         }
