@@ -59,6 +59,7 @@ setup(
     extras_require={
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.6",
             "pandas>=2.1",
             "ruff>=0.9",
             "import-linter>=2.1",

@@ -259,7 +259,20 @@ def _check_class(cls: type) -> None:
             )
 
 
+#: What variants overrode before, and what they override now.
+_HOOKS = {"encode": "posterior", "decode": "likelihood"}
+
+
 def _check_variant(cls: type) -> None:
+    for name in vars(cls):
+        for base in cls.__mro__[1:]:
+            if getattr(vars(base).get(name), "__final__", False):
+                hint = f" Override `{_HOOKS[name]}`." if name in _HOOKS else ""
+                raise TypeError(
+                    f"{cls.__name__} overrides `{name}`, which is final, so "
+                    "that it would not be called everywhere. Expected hooks "
+                    f"alone, see `{base.__name__}`.{hint}"
+                )
     if not getattr(cls, "terms", None):
         raise TypeError(
             f"{cls.__name__} declares no `terms`. Expected a dict of "

@@ -174,8 +174,17 @@ def dtype_of(rows: Any) -> Any:
 
 def arrays(value: Any) -> Any:
     """A structure of rows as given, lists and data frames as arrays."""
-    if value is None or isinstance(value, list):
-        return None if value is None else np.asarray(value)
+    if value is None:
+        return None
+    if isinstance(value, list):
+        shapes = {np.shape(item) for item in value}
+        if len(shapes) > 1:
+            raise TypeError(
+                "The items of a list are its rows. Expected rows of one "
+                f"shape. Received: shapes {sorted(shapes)}. Several inputs "
+                "are a tuple."
+            )
+        return np.asarray(value)
     return keras.tree.map_structure(
         lambda t: t if tf.is_tensor(t) or hasattr(t, "draw") else np.asarray(t),
         value,

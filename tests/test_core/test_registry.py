@@ -237,3 +237,15 @@ def test_a_broken_plugin_is_named_and_keeps_nobody_out(plugin, monkeypatch):
     first, second = [str(w.message) for w in caught]
     assert "'some-autoencoders'" in first and "ZeroDivisionError" in first
     assert "b = 'no_such'" in second and "uninstall" in second
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("decode", "Override `likelihood`"), ("train_step", "hooks alone")],
+)
+def test_a_variant_that_overrides_a_final_method_is_refused(name, hint):
+    """It would be passed over in silence."""
+    method = {name: lambda self, *arguments: None}
+    cls = type("Silent", (keras_ae.VAE,), method | {"__doc__": "Nothing."})
+    with pytest.raises(TypeError, match=f"overrides `{name}`.*{hint}"):
+        keras_ae.register("silent")(cls)

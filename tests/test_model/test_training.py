@@ -351,9 +351,9 @@ def test_one_forward_pass_without_metrics(metrics):
     count = []
 
     class Counting(Autoencoder):
-        def decode(self, z, training=False):
-            count.append(training)
-            return super().decode(z, training)
+        def likelihood(self, z, batch, moment):
+            count.append(moment.training)
+            return super().likelihood(z, batch, moment)
 
     compiled = {"run_eagerly": True, "metrics": metrics}
     model = make(Counting, compiled=compiled)
