@@ -31,7 +31,7 @@ def tables(monkeypatch):
     keras.saving.get_custom_objects().update(known)
 
 
-def silence(name="silence", **members):
+def hush(name="hush", **members):
     """A corruption as another package would register it."""
     members = {"corrupt": lambda self, x, seed: tf.zeros_like(x)} | members
     bases = (keras_ae.corruptions.BaseCorruption,)
@@ -39,18 +39,18 @@ def silence(name="silence", **members):
         "__module__": "some_package.damage",
         "__doc__": "Zero.",
     } | members
-    return keras_ae.register(name)(type("Silence", bases, members))
+    return keras_ae.register(name)(type("Hush", bases, members))
 
 
 def test_a_part_of_another_package_has_a_name():
-    cls = silence()
+    cls = hush()
     model = keras_ae.DenoisingAutoencoder.create(
-        (3,), 2, hidden=(4,), corruption="silence", seed=0
+        (3,), 2, hidden=(4,), corruption="hush", seed=0
     )
     assert type(model.corruption) is cls
-    assert "silence" in registry.names("corruption")
+    assert "hush" in registry.names("corruption")
     node = keras.saving.serialize_keras_object(model.corruption)
-    assert node["registered_name"] == "some_package>Silence"
+    assert node["registered_name"] == "some_package>Hush"
     assert type(keras.saving.deserialize_keras_object(node)) is cls
 
 
@@ -58,25 +58,25 @@ def test_a_name_with_arguments():
     def __init__(self, level: float = 1.0):
         self.level = level
 
-    cls = silence(__init__=__init__)
-    part = keras_ae.corruptions.get({"silence": {"level": 2.0}})
+    cls = hush(__init__=__init__)
+    part = keras_ae.corruptions.get({"hush": {"level": 2.0}})
     assert type(part) is cls and part.level == 2.0
 
 
 def test_kinds_have_names_of_their_own():
     """A schedule may be called as a corruption is."""
-    silence("linear")
+    hush("linear")
     assert keras_ae.schedules.get({"linear": dict(start=0, end=1, steps=2)}, "")
 
 
 def test_a_name_is_taken_once():
-    silence()
+    hush()
     with pytest.raises(
         ValueError,
-        match="Corruption 'silence' is registered already.*Received: "
-        "other_package.Silence, taken by some_package.damage.Silence",
+        match="Corruption 'hush' is registered already.*Received: "
+        "other_package.Hush, taken by some_package.damage.Hush",
     ):
-        silence(__module__="other_package")
+        hush(__module__="other_package")
     with pytest.raises(ValueError, match="Prior 'vamp' is registered"):
 
         @keras_ae.register("vamp")
@@ -86,30 +86,30 @@ def test_a_name_is_taken_once():
 
 def test_a_class_may_be_defined_again():
     """As a cell of a notebook that runs twice."""
-    first, second = silence(), silence()
+    first, second = hush(), hush()
     assert first is not second
-    assert type(keras_ae.corruptions.get("silence")) is second
+    assert type(keras_ae.corruptions.get("hush")) is second
     node = keras.saving.serialize_keras_object(second())
     assert type(keras.saving.deserialize_keras_object(node)) is second
 
 
 def test_two_packages_may_use_one_class_name():
-    silence()
-    silence("quiet", __module__="other_package")
+    hush()
+    hush("quiet", __module__="other_package")
     names = [
         keras.saving.get_registered_name(type(keras_ae.corruptions.get(name)))
-        for name in ("silence", "quiet")
+        for name in ("hush", "quiet")
     ]
-    assert names == ["some_package>Silence", "other_package>Silence"]
+    assert names == ["some_package>Hush", "other_package>Hush"]
 
 
 def test_one_package_may_not_use_a_class_name_twice():
     """Keras would load one of them for the other."""
-    silence()
+    hush()
     with pytest.raises(
-        ValueError, match="two classes as 'some_package>Silence'.*Rename"
+        ValueError, match="two classes as 'some_package>Hush'.*Rename"
     ):
-        silence("quiet", __module__="some_package.elsewhere")
+        hush("quiet", __module__="some_package.elsewhere")
     assert "quiet" not in registry.names("corruption")
 
 
@@ -163,8 +163,8 @@ def test_networks_are_open():
     def wide(shape, hidden, **options):
         return networks.mlp(shape, [2 * n for n in hidden], **options)
 
-    networks.register("wide", wide, wide, hidden=(3,))
-    vae = keras_ae.VAE.create((8,), 2, network="wide")
+    networks.register("broad", wide, wide, hidden=(3,))
+    vae = keras_ae.VAE.create((8,), 2, network="broad")
     assert vae.encoder.body.output_shape == (None, 6)
     assert vae.reconstruct(np.zeros([2, 8])).shape == (2, 8)
     with pytest.raises(ValueError, match="Network 'mlp' is registered"):
@@ -244,7 +244,7 @@ def test_a_broken_plugin_is_named_and_keeps_nobody_out(plugin, monkeypatch):
     [("decode", "Override `likelihood`"), ("train_step", "hooks alone")],
 )
 def test_a_variant_that_overrides_a_final_method_is_refused(name, hint):
-    """It would be passed over in silence."""
+    """It would be passed over in hush."""
     method = {name: lambda self, *arguments: None}
     cls = type("Silent", (keras_ae.VAE,), method | {"__doc__": "Nothing."})
     with pytest.raises(TypeError, match=f"overrides `{name}`.*{hint}"):
