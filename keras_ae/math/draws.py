@@ -13,7 +13,6 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae.core import replicas
 from keras_ae.core.types import Shape
 
 tfd = tfp.distributions
@@ -173,14 +172,15 @@ def takes_rows(distribution: tfd.Distribution) -> bool:
 
 
 def row_seed(
-    key: tf.Tensor, rank: int, rows: tf.Tensor | None, shared: bool = False
+    key: tf.Tensor, rank: int, place: tuple | None, shared: bool = False
 ) -> tf.Tensor | RowSeed:
     """The seed of draws whose rows stand before the last `rank` axes.
 
     Args:
         key: int32 `[2]`.
         rank: Axes behind that of the rows.
-        rows: Rows of this replica, int32 `[]`.
+        place: `replicas.place` of this replica's rows, or None where there is
+            one replica.
         shared: Whether every row gets the same numbers.
 
     Returns:
@@ -188,9 +188,7 @@ def row_seed(
     """
     if shared:
         return RowSeed(key, -1 - rank)
-    if replicas.count() == 1 or rows is None:
-        return key
-    return RowSeed(key, -1 - rank, *replicas.place(rows))
+    return key if place is None else RowSeed(key, -1 - rank, *place)
 
 
 class Normal(Rowwise, tfd.Normal):

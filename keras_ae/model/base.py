@@ -11,7 +11,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae import spaces
-from keras_ae.core import rows
+from keras_ae.core import replicas
+from keras_ae.core import rows as row_sources
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import ArrayLike
@@ -216,7 +217,9 @@ class BaseAutoencoder(
         self, training: bool = False, rows: tf.Tensor | None = None
     ) -> Moment:
         """Now: the optimizer's step, draws from the model's seeds."""
-        return Moment(training, self.step, self.next_seed, rows)
+        spread = rows is not None and replicas.count() > 1
+        place = replicas.place(rows) if spread else None
+        return Moment(training, self.step, self.next_seed, place)
 
     @final
     def batch(
@@ -252,7 +255,7 @@ class BaseAutoencoder(
         return self.batch(x, y, weight)
 
     @final
-    def adapt(self, x: Rows | rows.RedrawnRows) -> None:
+    def adapt(self, x: Rows | row_sources.RedrawnRows) -> None:
         """Initialize from training examples what is better not random; to
         be called before `fit`, if at all.
 
@@ -262,7 +265,7 @@ class BaseAutoencoder(
         Raises:
             ValueError: On rows that do not fit the model, or too few.
         """
-        x = self.check_inputs(rows.sources(x))
+        x = self.check_inputs(row_sources.sources(x))
         self.build_on(x)
         examples = keras.tree.flatten(x)[0]
         self.start_from(examples)
@@ -274,7 +277,7 @@ class BaseAutoencoder(
     def start_from(self, examples: np.ndarray) -> None:
         """Start the likelihood from checked examples `[N, ...]`, where its
         head was made with `start="data"` and nothing is trained yet."""
-        if getattr(self.decoder.head, "start", None) == "data":
+        if self.decoder.head.start == "data":
             first = self.space.chunks(examples[:START_ROWS])
             self.decoder.adapt(np.concatenate([*first]))
 

@@ -44,7 +44,8 @@ class Moment(NamedTuple):
         training: Whether parts behave as in training.
         step: Optimizer steps taken so far.
         keys: Gives the next key, int32 `[2]`.
-        rows: Examples of this replica, int32 `[]`, or None.
+        place: Where this replica's rows lie in the global batch, and its
+            size, see `replicas.place`; None where there is one replica.
         shared: Whether all rows get the same draws, so that what is said of
             a row depends on that row alone.
     """
@@ -52,7 +53,7 @@ class Moment(NamedTuple):
     training: bool
     step: tf.Tensor
     keys: Callable[[], tf.Tensor]
-    rows: tf.Tensor | None = None
+    place: tuple[tf.Tensor, tf.Tensor] | None = None
     shared: bool = False
 
     def seed(self, rank: int | None = None) -> tf.Tensor | draws.RowSeed:
@@ -65,7 +66,7 @@ class Moment(NamedTuple):
         key = self.keys()
         if rank is None:
             return key
-        return draws.row_seed(key, rank, self.rows, self.shared)
+        return draws.row_seed(key, rank, self.place, self.shared)
 
     def sample(
         self, distribution: tfd.Distribution, shape: tuple = ()

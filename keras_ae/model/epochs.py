@@ -112,13 +112,7 @@ def evaluate(
 
 def finish(model: keras.Model) -> None:
     """Let each optimizer put its averages, if it keeps any, in place."""
-    owned: dict[int, tuple] = {}
-    for player in model.players():
-        _, variables = owned.setdefault(
-            id(player.optimizer), (player.optimizer, [])
-        )
-        variables.extend(player.variables)
-    for optimizer, variables in owned.values():
+    for optimizer, variables in model.owners():
         optimizer.finalize_variable_values(variables)
 
 

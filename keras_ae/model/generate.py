@@ -135,23 +135,28 @@ def _filled(
     batch = model.batch(keras.tree.map_structure(lambda t: t[None], x))
     moment = model.moment()
     posterior = model.posterior(batch, moment)
+    codes, choice, values = tf.unstack(
+        tf.random.experimental.stateless_split(key, 3)
+    )
     if model.prior is None:
         z = model.code(posterior)[None]  # [1, 1, d]
-        log_weights = tf.zeros([1])
     else:
-        z = posterior.sample(IMPUTE_SAMPLES, seed=key)
-        observed = model.observed(model.likelihood(z, batch, moment), batch)
-        log_weights = bounds.importance_weights(
-            batch.target, z, posterior, observed, model.p_z()
-        )[:, 0]
+        z = posterior.sample(IMPUTE_SAMPLES, seed=codes)
     likelihood = model.likelihood(z, batch, moment)
+    log_weights = tf.zeros([1])
+    if model.prior is not None:
+        log_weights = bounds.importance_weights(
+            batch.target,
+            z,
+            posterior,
+            model.observed(likelihood, batch),
+            model.p_z(),
+        )[:, 0]
     if draws is None:
         means = likelihood.mean()[:, 0]
         return tf.tensordot(tf.nn.softmax(log_weights), means, 1)
-    keys = tf.random.experimental.stateless_split(key, 3)
-    chosen = tf.random.stateless_categorical(
-        log_weights[None], draws, tf.cast(keys[1], tf.int32)
-    )[0]
-    z = tf.gather(z, chosen)
-    values = model.likelihood(z, batch, moment)
-    return values.sample(seed=tf.cast(keys[2], tf.int32))[:, 0]
+    chosen = tf.random.stateless_categorical(log_weights[None], draws, choice)[
+        0
+    ]
+    likelihood = model.likelihood(tf.gather(z, chosen), batch, moment)
+    return likelihood.sample(seed=values)[:, 0]

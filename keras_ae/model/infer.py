@@ -112,11 +112,10 @@ class Inference:
             >>> vae.score_samples(np.zeros([3, 8])).shape
             (3,)
         """
-        self.check_rows(x)
         return compiled.batched(
             self,
             lambda x: -score(self.score_terms(x)),
-            self.check_inputs(x),
+            self.check_rows(x),
             batch_size,
         )
 
@@ -210,13 +209,15 @@ class Inference:
         self.space.check("x[0]", examples, holes)
         return examples, self.given.check("x[1]", x[1], len(examples))
 
-    def check_rows(self, x: Rows, y: ArrayLike | None = None) -> None:
-        """Check arrays before training or evaluation.
+    def check_rows(self, x: Rows, y: ArrayLike | None = None) -> Rows:
+        """`x` as `check_inputs` gives it, once targets are seen to lie inside
+        the likelihood's support.
 
         Raises:
             ValueError: On data that do not fit the model.
         """
-        target = keras.tree.flatten(self.check_inputs(x))[0]
+        inputs = self.check_inputs(x)
+        target = keras.tree.flatten(inputs)[0]
         holes = self.missing == "mask"
         if y is not None:
             target = np.asarray(y)
@@ -226,6 +227,7 @@ class Inference:
             self.decoder.head.check_support(
                 name, np.nan_to_num(part) if holes else part
             )
+        return inputs
 
     @classmethod
     def from_preset(

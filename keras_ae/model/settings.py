@@ -118,13 +118,20 @@ class Settings:
     @final
     def build_optimizers(self) -> None:
         """Make the optimizers' variables, each on all it will update."""
-        owned: dict[int, list] = {}
-        players = self.players()
-        for player in players:
-            owned.setdefault(id(player.optimizer), []).extend(player.variables)
-        for player in players:
-            if not player.optimizer.built:
-                player.optimizer.build(owned[id(player.optimizer)])
+        for optimizer, variables in self.owners():
+            if not optimizer.built:
+                optimizer.build(variables)
+
+    @final
+    def owners(self) -> list[tuple[keras.Optimizer, list]]:
+        """Each optimizer with the variables of all players that use it."""
+        found: dict[int, tuple] = {}
+        for player in self.players():
+            _, variables = found.setdefault(
+                id(player.optimizer), (player.optimizer, [])
+            )
+            variables.extend(player.variables)
+        return list(found.values())
 
     @final
     def speed_policy(self) -> str:

@@ -35,6 +35,8 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     kind = "head"
 
     parts = 1
+    #: Where the head's own deviation starts; `"data"`: from the examples.
+    start: str | float | None = None
 
     def __init__(self, **kwargs: Any):
         # Probabilities are in single precision whatever the networks use.
