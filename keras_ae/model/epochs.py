@@ -6,6 +6,7 @@ It uses what Keras documents: `CallbackList`, `reset_metrics`,
 
 import warnings
 from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -70,11 +71,10 @@ def train(
     for epoch in range(backend.first_epoch(model, initial_epoch), epochs):
         _reset(model)
         callbacks.on_epoch_begin(epoch)
-        executions = source.epoch(model.next_seed, execution)
-        for begin, end, calls in _guarded(model, executions):
-            callbacks.on_train_batch_begin(begin)
-            batch_logs = _run(model, function, calls)
-            callbacks.on_train_batch_end(end, batch_logs)
+        for batch, logs in _pass(
+            model, source, function, execution, callbacks.on_train_batch_begin
+        ):
+            callbacks.on_train_batch_end(batch, logs)
             if model.stop_training:
                 break
         logs = _result(model) | validate(epoch)
@@ -98,11 +98,10 @@ def evaluate(
     model.stop_evaluating = False
     callbacks.on_test_begin()
     _reset(model)
-    executions = source.epoch(model.next_seed, execution)
-    for begin, end, calls in _guarded(model, executions):
-        callbacks.on_test_batch_begin(begin)
-        batch_logs = _run(model, function, calls)
-        callbacks.on_test_batch_end(end, batch_logs)
+    for batch, logs in _pass(
+        model, source, function, execution, callbacks.on_test_batch_begin
+    ):
+        callbacks.on_test_batch_end(batch, logs)
         if model.stop_evaluating:
             break
     logs = _result(model)
@@ -159,18 +158,23 @@ class Validation(keras.callbacks.Callback):
         logs.update(self.validate(epoch))
 
 
-def _guarded(model: keras.Model, executions: Any) -> Any:
-    """The executions; what goes wrong in fetching one is named."""
+def _pass(
+    model: keras.Model,
+    source: Any,
+    function: Callable,
+    execution: int,
+    begin: Callable[[int], None],
+) -> Iterator[tuple[int, dict]]:
+    """One pass over a source: for each execution, of whose first batch
+    `begin` is told, the number of its last batch and the logs after it. A
+    worker that is lost is named."""
     with spread.guarded(backend.strategy(model)):
-        yield from executions
-
-
-def _run(model: keras.Model, function: Callable, calls: Any) -> dict:
-    logs: dict = {}
-    with spread.guarded(backend.strategy(model)):
-        for arguments in calls:
-            logs = function(*arguments)
-    return logs
+        for first, last, calls in source.epoch(model.next_seed, execution):
+            begin(first)
+            logs: dict = {}
+            for arguments in calls:
+                logs = function(*arguments)
+            yield last, logs
 
 
 def _reset(model: keras.Model) -> None:

@@ -41,10 +41,7 @@ def mlp(
     """
     del options
     inputs = [keras.Input(shape)]
-    x = keras.layers.Flatten()(inputs[0])
-    if condition:
-        inputs.append(keras.Input((condition,)))
-        x = keras.layers.Concatenate()([x, inputs[1]])
+    x = _flat(inputs[0], inputs, condition)
     for width in hidden:
         x = layer(width, activation)(x)
     return keras.Model(inputs if condition else inputs[0], x, name=name)
@@ -92,10 +89,7 @@ def conv_encoder(
             filters, 3, strides=2, padding="same", activation=activation
         )(x)
     if event_shape[:-1] != _size_after(hidden, shape) or condition:
-        x = keras.layers.Flatten()(x)
-    if condition:
-        inputs.append(keras.Input((condition,)))
-        x = keras.layers.Concatenate()([x, inputs[1]])
+        x = _flat(x, inputs, condition)
     return keras.Model(inputs if condition else inputs[0], x, name="conv")
 
 
@@ -117,10 +111,7 @@ def conv_decoder(
     inputs = [keras.Input(shape)]
     x = inputs[0]
     if shape[:-1] != small or condition:
-        x = keras.layers.Flatten()(x)
-        if condition:
-            inputs.append(keras.Input((condition,)))
-            x = keras.layers.Concatenate()([x, inputs[1]])
+        x = _flat(x, inputs, condition)
         first = hidden[0] if hidden else event_shape[-1]
         x = keras.layers.Dense(math.prod(small) * first, activation)(x)
         x = keras.layers.Reshape((*small, first))(x)
@@ -133,6 +124,17 @@ def conv_decoder(
     ]
     x = keras.layers.Cropping2D([(e // 2, e - e // 2) for e in excess])(x)
     return keras.Model(inputs if condition else inputs[0], x, name="deconv")
+
+
+def _flat(
+    x: keras.KerasTensor, inputs: list, condition: int | None
+) -> keras.KerasTensor:
+    """`x` flat, joined to a condition if there is one, an input more."""
+    x = keras.layers.Flatten()(x)
+    if condition:
+        inputs.append(keras.Input((condition,)))
+        x = keras.layers.Concatenate()([x, inputs[1]])
+    return x
 
 
 def _size_after(hidden: tuple, shape: tuple) -> tuple[int, ...]:
