@@ -29,19 +29,20 @@ def graph(model: keras.Model, function: Callable, **options: Any) -> Callable:
     """`function` as a `tf.function`, kept with the model.
 
     It is found again by the function's code and by what it depends on: the
-    values in its closure, and the attributes of the model and of its parts.
-    A change of one of them is seen by the next call.
+    values in its closure, the object that it is a method of, and the
+    attributes of those that are the package's. A change of one of them is
+    seen by the next call.
 
     Args:
         model: Owner of the compiled function.
         function: Tensors to tensors.
         **options: For `tf.function`.
     """
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    used = [cell.cell_contents for cell in function.__closure__ or ()]
+    used.append(getattr(function, "__self__", None))
     key = (
         function.__code__,
-        tuple(map(fingerprint, cells)),
-        fingerprint(model),
+        tuple(map(fingerprint, used)),
         tuple(sorted(options.items())),
     )
     kept = model.compiled_functions.kept
