@@ -240,9 +240,9 @@ class BaseAutoencoder(
         target = x if y is None else self.space.tensor(y)
         mask = None
         if self.missing == "mask":
-            mask = tf.math.is_finite(target)
+            mask = ~tf.math.is_nan(target)
             target = tf.where(mask, target, 0.0)
-            x = tf.where(tf.math.is_finite(x), x, 0.0)
+            x = tf.where(tf.math.is_nan(x), 0.0, x)
         if weight is not None:
             weight = tf.cast(weight, tf.float32)
         return Batch(x, target, given, mask, None, weight)
@@ -270,6 +270,7 @@ class BaseAutoencoder(
         examples = keras.tree.flatten(x)[0]
         self.start_from(examples)
         examples = np.concatenate([*self.space.chunks(examples)])
+        examples[np.isnan(examples)] = 0  # as the encoder sees holes
         for own in part.parts_of(self):
             own.adapt(self, examples)
 
@@ -278,8 +279,10 @@ class BaseAutoencoder(
         """Start the likelihood from checked examples `[N, ...]`, where its
         head was made with `start="data"` and nothing is trained yet."""
         if self.decoder.head.start == "data":
-            first = self.space.chunks(examples[:START_ROWS])
-            self.decoder.adapt(np.concatenate([*first]))
+            first = np.concatenate([*self.space.chunks(examples[:START_ROWS])])
+            seen = ~np.isnan(first)
+            mean = first.sum(0, where=seen) / np.maximum(seen.sum(0), 1)
+            self.decoder.adapt(np.where(seen, first, mean))
 
     def call(self, x: Rows, training: bool = False) -> tf.Tensor:
         """The mean of p(x|z) at the code of x, `[B, ...]`."""

@@ -122,7 +122,7 @@ def impute(
         )
         raw = model.space.tensor(keras.tree.flatten(x)[0])
         raw = raw if draws is None else raw[:, None]
-        return tf.where(tf.math.is_finite(raw), raw, filled)
+        return tf.where(tf.math.is_nan(raw), filled, raw)
 
     filled = compiled.batched(model, function, (x, words), IMPUTE_ROWS)
     return filled if draws is None else np.moveaxis(filled, 1, 0)

@@ -249,7 +249,7 @@ class Settings:
         it fixes the number when a function is first called."""
         before = self.steps_per_execution, self.jit_compile
         self.steps_per_execution, self.jit_compile = steps, jit
-        key = (name, steps, jit)
+        key = (name, steps, jit, compiled.fingerprint(self))
         setattr(self, f"{name}_function", self._streams.kept.get(key))
         getattr(self, f"make_{name}_function")()
         self._streams.kept[key] = getattr(self, f"{name}_function")

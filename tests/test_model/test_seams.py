@@ -172,6 +172,20 @@ def test_compiled_functions_follow_an_attribute_of_a_part():
     assert (model.embed(X) != 0).sum(axis=1).max() == 2
 
 
+@pytest.mark.parametrize("form", ["rows", "stream"])
+def test_training_follows_an_attribute(form):
+    model = make(keras_ae.BetaVAE, beta=1.0)
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+    rows = X
+    if form == "stream":
+        rows = tf.data.Dataset.from_tensor_slices(X).batch(32)
+    for beta in (1.0, 5.0):
+        model.beta = keras_ae.schedules.Constant(beta)
+        logs = model.fit(rows, batch_size=32, verbose=0).history
+        expected = logs["reconstruction"][0] + beta * logs["kl"][0]
+        np.testing.assert_allclose(logs["loss"][0], expected, rtol=1e-6)
+
+
 class Noisy(keras_ae.DenoisingAutoencoder):
     """With a function that closes over nothing, as a method does."""
 
@@ -350,6 +364,39 @@ def test_holes_are_refused_unless_asked_for():
     bad[3, 1] = np.inf
     with pytest.raises(ValueError, match="NaN or infinite.*first at .3"):
         model.embed(bad)
+
+
+def test_infinity_in_a_stream_is_no_hole():
+    x = with_holes()
+    x[3, 1] = np.inf
+    model = make(keras_ae.Autoencoder, missing="mask")
+    model.compile("sgd", jit_compile=False)
+    stream = tf.data.Dataset.from_tensor_slices(x).batch(8)
+    logs = model.evaluate(stream, verbose=0, return_dict=True)
+    assert not np.isfinite(logs["loss"])
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (keras_ae.SparseAutoencoder, {"sparsity": {"top_k": {"k": 1}}}),
+        (keras_ae.VAE, {"prior": {"vamp": {"components": 4}}}),
+        (
+            keras_ae.VAE,
+            {"likelihood": {"gaussian": {"scale": "shared", "start": "data"}}},
+        ),
+    ],
+)
+def test_rows_with_holes_adapt(cls, options):
+    network = {"hidden": (), "network": "linear", "missing": "mask"}
+    model = cls.create((8,), 2, seed=0, **network, **options)
+    model.adapt(with_holes())
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    if "likelihood" in options:
+        seen = np.ma.masked_array(X, HOLES)
+        np.testing.assert_allclose(
+            model.decoder.projection.bias, seen.mean(axis=0), rtol=1e-5
+        )
 
 
 def test_only_observed_values_are_scored():
