@@ -279,10 +279,8 @@ class BaseAutoencoder(
         """Start the likelihood from checked examples `[N, ...]`, where its
         head was made with `start="data"` and nothing is trained yet."""
         if self.decoder.head.start == "data":
-            first = np.concatenate([*self.space.chunks(examples[:START_ROWS])])
-            seen = ~np.isnan(first)
-            mean = first.sum(0, where=seen) / np.maximum(seen.sum(0), 1)
-            self.decoder.adapt(np.where(seen, first, mean))
+            first = self.space.chunks(examples[:START_ROWS])
+            self.decoder.adapt(np.concatenate([*first]))
 
     def call(self, x: Rows, training: bool = False) -> tf.Tensor:
         """The mean of p(x|z) at the code of x, `[B, ...]`."""
