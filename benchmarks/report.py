@@ -111,6 +111,35 @@ def scaling(found: dict) -> list[list[str]]:
     ]
 
 
+def short_fits(found: dict) -> list[list[str]]:
+    """Seconds of fits with the defaults, compilation counted."""
+    return [
+        [
+            f"{work} with the defaults, against the better of XLA and graph",
+            f"{result['times the better']['default']:.2f} times as long",
+            "at most 1.1",
+        ]
+        for work, result in found.items()
+        if work != "machine"
+    ]
+
+
+def memory(found: dict) -> list[list[str]]:
+    """Peak memory of a process that fits rows of bytes."""
+    peaks = [
+        f"{result['MB of rows']:,.0f} MB of rows: {result['peak MB']:,.0f} MB"
+        for key, result in found.items()
+        if key != "machine"
+    ]
+    return [
+        [
+            "peak memory of a process that fits bytes in memory",
+            "; ".join(peaks),
+            "the rows, half a GB, and what an empty process needs",
+        ]
+    ]
+
+
 def jacobians(found: dict) -> list[list[str]]:
     """The contractive penalty in plain training steps."""
     worst: dict[tuple, float] = {}
@@ -182,6 +211,8 @@ SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
     "likelihood": likelihood,
     "startup": startup,
     "scaling": scaling,
+    "short_fits": short_fits,
+    "memory": memory,
     "jacobians": jacobians,
     "representations": representations,
     "scale_start": scale_start,
