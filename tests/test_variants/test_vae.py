@@ -202,7 +202,7 @@ def test_draws_are_reparameterized():
         std = tf.identity(posterior.stddev())
         tape.watch([mean, std])
         twin = type(posterior.distribution)(mean, std)
-        z = model.draw(heads.tfd.Independent(twin, 1), model.moment())
+        z = model.draw(tfd.Independent(twin, 1), model.moment())
         total = tf.reduce_sum(z)
     assert z.shape == [2, 3, 2]
     np.testing.assert_allclose(tape.gradient(total, mean), np.full((3, 2), 2.0))

@@ -1,6 +1,7 @@
 """What every head is: from the numbers of a network to a distribution."""
 
 import abc
+import math
 from typing import Any
 
 import keras
@@ -82,3 +83,35 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     def monitors(self) -> dict[str, tf.Tensor]:
         """Name -> scalar worth a look during training, to be logged."""
         return {}
+
+
+def check_range(
+    name: str,
+    value: np.ndarray,
+    likelihood: str,
+    expected: str,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    open_low: bool = False,
+    whole: bool = False,
+    advice: str = "Use a likelihood whose support has such values.",
+) -> None:
+    """Refuse data outside [low, high], or that are not whole numbers.
+
+    Holes, NaN, are passed over.
+
+    Raises:
+        ValueError: With the range that came.
+    """
+    least, most = float(np.nanmin(value)), float(np.nanmax(value))
+    inside = (least > low if open_low else least >= low) and most <= high
+    fractions = ""
+    if inside and whole and (np.rint(value) != value)[~np.isnan(value)].any():
+        inside, fractions = False, ", not all whole"
+    if not inside:
+        raise ValueError(
+            f"`{name}` lies outside the support of a {likelihood} likelihood. "
+            f"Expected {expected}. Received: values in [{least:g}, {most:g}]"
+            f"{fractions}. {advice}"
+        )
