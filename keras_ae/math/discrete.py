@@ -18,11 +18,10 @@ class DiscretizedLogistic(tfd.Distribution):
     """Levels in [0, 1]: a logistic distribution cut into equal bins.
 
     Formula:
-        log p(k) = log sigmoid(b) + log sigmoid(-a) + log(1 - exp(a - b))
+        p(k) = sigmoid(b) - sigmoid(a)
 
-        where a and b are the ends of bin k, standardized. It is the logarithm
-        of sigmoid(b) - sigmoid(a) without a difference: finite and precise
-        however narrow or far away the bin. The end bins are open.
+        where a and b are the ends of bin k, standardized; the end bins are
+        open.
 
     Args:
         loc: Locations, in units of [0, 1].
@@ -74,11 +73,7 @@ class DiscretizedLogistic(tfd.Distribution):
         half = 0.5 / top
         low = (x - half - self.loc) / self.scale
         high = (x + half - self.loc) / self.scale
-        inside = (
-            tf.math.log_sigmoid(high)
-            + tf.math.log_sigmoid(-low)
-            + tfm.log1mexp(2 * half / self.scale)
-        )
+        inside = _log_interval(low, high, 2 * half / self.scale)
         open_end = tf.where(
             x <= half,
             tf.math.log_sigmoid(high),
@@ -109,27 +104,59 @@ class DiscretizedLogistic(tfd.Distribution):
         return tf.round(tf.clip_by_value(self.loc, 0.0, 1.0) * top) / top
 
 
-class OrderedLogistic(tfd.OrderedLogistic):
-    """`tfd.OrderedLogistic` of grades as floats, with a mean.
+def graded(cutpoints: tf.Tensor, place: tf.Tensor) -> tfd.FiniteDiscrete:
+    """Grades 0, 1, ... by a place on a line that cutpoints divide.
+
+    Formula:
+        P(x <= k) = sigmoid(cutpoint_k - place)
+
+    Args:
+        cutpoints: Ascending, `[K - 1]`.
+        place: `[...]`.
 
     Example:
-        >>> grades = OrderedLogistic(tf.constant([-1.0, 1.0]), tf.zeros([1]))
-        >>> float(grades.mean()[0])
+        >>> grades = graded(tf.constant([-1.0, 1.0]), tf.zeros([1]))
+        >>> round(float(grades.mean()[0]), 5)
         1.0
+
+    Reference: McCullagh, 1980. Regression models for ordinal data. Journal of
+        the Royal Statistical Society B 42.
     """
+    above = cutpoints - place[..., None]
+    between = _log_interval(
+        above[..., :-1], above[..., 1:], cutpoints[1:] - cutpoints[:-1]
+    )
+    logits = tf.concat(
+        [
+            tf.math.log_sigmoid(above[..., :1]),
+            between,
+            tf.math.log_sigmoid(-above[..., -1:]),
+        ],
+        axis=-1,
+    )
+    grades = tf.range(logits.shape[-1], dtype=logits.dtype)
+    return tfd.FiniteDiscrete(grades, logits=logits)
 
-    def __init__(self, cutpoints: tf.Tensor, loc: tf.Tensor, **kwargs: Any):
-        super().__init__(cutpoints, loc, **{"dtype": tf.float32} | kwargs)
 
-    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        logits = self.categorical_log_probs()
-        one_hot = tf.one_hot(tf.cast(tf.round(x), tf.int32), logits.shape[-1])
-        return tf.reduce_sum(tf.math.multiply_no_nan(logits, one_hot), axis=-1)
+def _log_interval(
+    low: tf.Tensor, high: tf.Tensor, width: tf.Tensor
+) -> tf.Tensor:
+    """log(sigmoid(high) - sigmoid(low)), `width` being high - low.
 
-    def _mean(self) -> tf.Tensor:
-        probabilities = tf.exp(self.categorical_log_probs())
-        grades = tf.range(probabilities.shape[-1], dtype=probabilities.dtype)
-        return tf.reduce_sum(probabilities * grades, axis=-1)
+    Formula:
+        sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b))
+
+    No difference of near numbers is taken: the logarithm is finite and
+    precise however narrow or far away the interval.
+    """
+    tiny = 1e-3  # below, log(1 - exp(-w)) is log(w) - w / 2 to the last bit
+    wide = tfm.log1mexp(tf.maximum(width, tiny))
+    narrow = tf.math.log(tf.minimum(width, tiny)) - width / 2
+    return (
+        tf.math.log_sigmoid(high)
+        + tf.math.log_sigmoid(-low)
+        + tf.where(width > tiny, wide, narrow)
+    )
 
 
 class Multinomial(tfd.Multinomial):

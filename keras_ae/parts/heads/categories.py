@@ -165,7 +165,7 @@ class Ordinal(BaseHead):
         gaps = tf.nn.softplus(tf.convert_to_tensor(self.raw_gaps)) + self.floor
         first = tf.convert_to_tensor(self.first)[None]
         cutpoints = tf.cumsum(tf.concat([first, gaps], 0))
-        return discrete.OrderedLogistic(cutpoints, place)
+        return discrete.graded(cutpoints, place)
 
     def check_support(self, name: str, value: np.ndarray) -> None:
         """Whole numbers below the number of levels."""
