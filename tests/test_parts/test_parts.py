@@ -27,6 +27,7 @@ ARGUMENTS = {
     "GaussianMixture": {"components": 3},
     "GradientCodebook": {"size": 6},
     "Linear": {"start": 4.0, "end": 0.0, "steps": 10},
+    "Ordinal": {"levels": 3},
     "Sigmoid": {"start": 0.5, "end": 4.0, "steps": 10},
     "TopK": {"k": 2},
     "Vector": {"size": 3},
