@@ -173,6 +173,7 @@ def test_head_supports_its_draws(part):
     draws = distribution.sample(100, seed=[0, 0])
     assert draws.dtype == tf.float32
     head.check_support("x", draws.numpy())
+    assert head.inside(draws).numpy().all()
     assert np.isfinite(distribution.log_prob(draws)).all()
 
 

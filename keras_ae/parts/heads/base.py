@@ -3,6 +3,7 @@
 import abc
 import math
 from typing import Any
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -14,6 +15,49 @@ from keras_ae.core.config import AutoConfig
 tfd = tfp.distributions
 
 RARE = 1e-3  # least probability of an outcome that starts from data
+
+
+class Range(NamedTuple):
+    """Values that a likelihood can have.
+
+    Attributes:
+        likelihood: Its name in messages.
+        words: What the values are.
+        low: Least value.
+        high: Greatest value.
+        open_low: Whether values are above `low`.
+        whole: Whether they are whole numbers.
+        advice: What to do with others.
+    """
+
+    likelihood: str
+    words: str
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    whole: bool = False
+    advice: str = "Use a likelihood whose support has such values."
+
+    def inside(self, value: tf.Tensor) -> tf.Tensor:
+        """Which values are in the range, bool; NaN, a hole, is."""
+        low = value <= self.low if self.open_low else value < self.low
+        outside = low | (value > self.high)
+        if self.whole:
+            outside |= tf.abs(value - tf.round(value)) > 0
+        return ~outside
+
+    def check(self, name: str, value: np.ndarray) -> None:
+        """Raise `ValueError` if a value is not in the range."""
+        least, most = float(np.nanmin(value)), float(np.nanmax(value))
+        low = least <= self.low if self.open_low else least < self.low
+        fractions = self.whole and (np.abs(value - np.rint(value)) > 0).any()
+        if low or most > self.high or fractions:
+            raise ValueError(
+                f"`{name}` lies outside the support of a {self.likelihood} "
+                f"likelihood. Expected {self.words}. Received: values in "
+                f"[{least:g}, {most:g}]{', not all whole' * bool(fractions)}. "
+                f"{self.advice}"
+            )
 
 
 class BaseHead(AutoConfig, keras.Layer, abc.ABC):
@@ -28,6 +72,8 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     kind = "head"
 
     parts = 1
+    #: Which values can be; None for any finite number.
+    range: Range | None = None
     #: Where the head's own deviation starts; `"data"`: from the examples.
     start: str | float | None = None
 
@@ -52,7 +98,20 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
 
     def check_support(self, name: str, value: np.ndarray) -> None:
         """Raise `ValueError` if data lie outside the support."""
-        del name, value  # any finite number is inside
+        if self.range is not None:
+            self.range.check(name, value)
+
+    @property
+    def support(self) -> str:
+        """In words, which values can be; empty where any finite number can."""
+        return "" if self.range is None else self.range.words
+
+    def inside(self, value: tf.Tensor) -> tf.Tensor:
+        """Which values of `[B, ...]` lie in the support, bool; NaN does. As
+        `check_support`, in a graph."""
+        if self.range is None:
+            return tf.ones_like(value, tf.bool)
+        return self.range.inside(value)
 
     def starts(self) -> dict[int, float]:
         """Number of a part -> what its bias in the projection starts at; 0
@@ -83,35 +142,3 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     def monitors(self) -> dict[str, tf.Tensor]:
         """Name -> scalar worth a look during training, to be logged."""
         return {}
-
-
-def check_range(
-    name: str,
-    value: np.ndarray,
-    likelihood: str,
-    expected: str,
-    low: float = -math.inf,
-    high: float = math.inf,
-    *,
-    open_low: bool = False,
-    whole: bool = False,
-    advice: str = "Use a likelihood whose support has such values.",
-) -> None:
-    """Refuse data outside [low, high], or that are not whole numbers.
-
-    Holes, NaN, are passed over.
-
-    Raises:
-        ValueError: With the range that came.
-    """
-    least, most = float(np.nanmin(value)), float(np.nanmax(value))
-    inside = (least > low if open_low else least >= low) and most <= high
-    fractions = ""
-    if inside and whole and (np.rint(value) != value)[~np.isnan(value)].any():
-        inside, fractions = False, ", not all whole"
-    if not inside:
-        raise ValueError(
-            f"`{name}` lies outside the support of a {likelihood} likelihood. "
-            f"Expected {expected}. Received: values in [{least:g}, {most:g}]"
-            f"{fractions}. {advice}"
-        )

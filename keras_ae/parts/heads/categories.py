@@ -14,7 +14,7 @@ from keras_ae.math import densities
 from keras_ae.math import discrete
 from keras_ae.parts.heads.base import RARE
 from keras_ae.parts.heads.base import BaseHead
-from keras_ae.parts.heads.base import check_range
+from keras_ae.parts.heads.base import Range
 
 tfd = tfp.distributions
 
@@ -26,6 +26,14 @@ class Bernoulli(BaseHead):
     The negative log-likelihood is the binary cross-entropy, also of grey
     levels in [0, 1] (then no longer the logarithm of a probability).
     """
+
+    range = Range(
+        "Bernoulli",
+        "values in [0, 1]",
+        0,
+        1,
+        advice="Divide pixels of 0..255 by 255, or use a Gaussian likelihood.",
+    )
 
     def distribution(self, logits: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
@@ -40,19 +48,6 @@ class Bernoulli(BaseHead):
         p = np.clip(mean, RARE, 1 - RARE)
         return {0: np.log(p) - np.log1p(-p)}
 
-    def check_support(self, name: str, value: np.ndarray) -> None:
-        """Values in [0, 1]."""
-        check_range(
-            name,
-            value,
-            "Bernoulli",
-            "values in [0, 1]",
-            low=0,
-            high=1,
-            advice="Divide pixels of 0..255 by 255, or use a Gaussian "
-            "likelihood.",
-        )
-
 
 @registry.register("categorical")
 class Categorical(BaseHead):
@@ -61,6 +56,8 @@ class Categorical(BaseHead):
     The negative log-likelihood is the cross-entropy. Integer data become
     one-hot with `keras.utils.to_categorical`.
     """
+
+    support = "one-hot vectors along the last axis"
 
     def distribution(self, logits: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
@@ -72,6 +69,11 @@ class Categorical(BaseHead):
         """See `BaseHead.start_from`; shares are at least 0.001."""
         del variance  # follows from the mean
         return {0: np.log(np.maximum(mean, RARE))}
+
+    def inside(self, value: tf.Tensor) -> tf.Tensor:
+        """See `BaseHead.inside`."""
+        off = tf.abs(tf.reduce_sum(value, -1, keepdims=True) - 1)
+        return ~((value < 0) | (off > 1e-4))
 
     def check_support(self, name: str, value: np.ndarray) -> None:
         """Non-negative values that sum to one along the last axis."""
@@ -99,15 +101,11 @@ class ContinuousBernoulli(BaseHead):
         NeurIPS. https://arxiv.org/abs/1907.06845
     """
 
+    range = Range("continuous Bernoulli", "values in [0, 1]", 0, 1)
+
     def distribution(self, logits: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
         return tfd.ContinuousBernoulli(logits)
-
-    def check_support(self, name: str, value: np.ndarray) -> None:
-        """Values in [0, 1]."""
-        check_range(
-            name, value, "continuous Bernoulli", "values in [0, 1]", 0, 1
-        )
 
 
 @registry.register("ordinal")
@@ -142,6 +140,8 @@ class Ordinal(BaseHead):
     def __init__(self, levels: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.levels = validation.check_count("levels", levels, 2)
+        grades = f"grades 0..{levels - 1}, whole numbers"
+        self.range = Range("ordinal", grades, 0, levels - 1, whole=True)
 
     def build(self, input_shape: Shape) -> None:
         """Make the cutpoints, 1 apart, around 0."""
@@ -166,16 +166,3 @@ class Ordinal(BaseHead):
         first = tf.convert_to_tensor(self.first)[None]
         cutpoints = tf.cumsum(tf.concat([first, gaps], 0))
         return discrete.graded(cutpoints, place)
-
-    def check_support(self, name: str, value: np.ndarray) -> None:
-        """Whole numbers below the number of levels."""
-        top = self.levels - 1
-        check_range(
-            name,
-            value,
-            "ordinal",
-            f"grades 0..{top}, whole numbers",
-            low=0,
-            high=top,
-            whole=True,
-        )

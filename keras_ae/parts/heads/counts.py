@@ -13,15 +13,23 @@ from keras_ae.core.types import Shape
 from keras_ae.math import discrete
 from keras_ae.parts.heads.base import RARE
 from keras_ae.parts.heads.base import BaseHead
-from keras_ae.parts.heads.base import check_range
+from keras_ae.parts.heads.base import Range
 
 tfd = tfp.distributions
 
 
+def _counts(likelihood: str) -> Range:
+    return Range(
+        likelihood,
+        "counts: whole numbers from 0",
+        low=0,
+        whole=True,
+        advice="Give the raw counts, neither normalized nor logarithms.",
+    )
+
+
 class BaseCounts(BaseHead):
     """Whole numbers from 0, their mean from the network's logarithm."""
-
-    likelihood: str  # its name in messages
 
     def start_from(
         self, mean: np.ndarray, variance: np.ndarray
@@ -29,18 +37,6 @@ class BaseCounts(BaseHead):
         """See `BaseHead.start_from`; means are at least 0.001."""
         del variance  # of counts, it follows from the mean
         return {0: np.log(np.maximum(mean, RARE))}
-
-    def check_support(self, name: str, value: np.ndarray) -> None:
-        """Whole numbers from 0."""
-        check_range(
-            name,
-            value,
-            self.likelihood,
-            "counts: whole numbers from 0",
-            low=0,
-            whole=True,
-            advice="Give the raw counts, neither normalized nor logarithms.",
-        )
 
 
 @registry.register("poisson")
@@ -53,7 +49,7 @@ class Poisson(BaseCounts):
         [[2.0, 5.0]]
     """
 
-    likelihood = "Poisson"
+    range = _counts("Poisson")
 
     def distribution(self, log_rate: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
@@ -87,7 +83,7 @@ class NegativeBinomial(BaseCounts):
         https://doi.org/10.1038/s41592-018-0229-2
     """
 
-    likelihood = "negative binomial"
+    range = _counts("negative binomial")
 
     def __init__(self, dispersion: str | float = "value", **kwargs: Any):
         super().__init__(**kwargs)
@@ -143,7 +139,7 @@ class ZeroInflatedNegativeBinomial(NegativeBinomial):
     Reference: Lopez et al., 2018, as for `NegativeBinomial`.
     """
 
-    likelihood = "zero-inflated negative binomial"
+    range = _counts("zero-inflated negative binomial")
 
     def __init__(self, dispersion: str | float = "value", **kwargs: Any):
         super().__init__(dispersion, **kwargs)
@@ -175,7 +171,7 @@ class Multinomial(BaseCounts):
         for Topic Models. ICLR. https://arxiv.org/abs/1703.01488
     """
 
-    likelihood = "multinomial"
+    range = _counts("multinomial")
 
     def __init__(self, total: int = 1, **kwargs: Any):
         super().__init__(**kwargs)

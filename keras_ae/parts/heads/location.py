@@ -15,7 +15,7 @@ from keras_ae.core.types import Shape
 from keras_ae.math import discrete
 from keras_ae.math import draws
 from keras_ae.parts.heads.base import BaseHead
-from keras_ae.parts.heads.base import check_range
+from keras_ae.parts.heads.base import Range
 
 tfd = tfp.distributions
 
@@ -306,6 +306,8 @@ class LogNormal(BaseLocationScale):
         3.3994
     """
 
+    range = Range("log-normal", "positive values", low=0, open_low=True)
+
     def start_from(
         self, mean: np.ndarray, variance: np.ndarray
     ) -> dict[int, np.ndarray]:
@@ -317,12 +319,6 @@ class LogNormal(BaseLocationScale):
     def family(self, loc: tf.Tensor, scale: tf.Tensor) -> tfd.Distribution:
         """See `BaseLocationScale.family`."""
         return tfd.LogNormal(loc, scale)
-
-    def check_support(self, name: str, value: np.ndarray) -> None:
-        """Positive values."""
-        check_range(
-            name, value, "log-normal", "positive values", low=0, open_low=True
-        )
 
 
 @registry.register("discretized_logistic")
@@ -356,6 +352,7 @@ class DiscretizedLogistic(BaseLocationScale):
     """
 
     deviation = math.pi / math.sqrt(3)
+    range = Range("discretized logistic", "values in [0, 1]", 0, 1)
 
     def __init__(
         self,
@@ -410,9 +407,3 @@ class DiscretizedLogistic(BaseLocationScale):
     def family(self, loc: tf.Tensor, scale: tf.Tensor) -> tfd.Distribution:
         """See `BaseLocationScale.family`."""
         return discrete.DiscretizedLogistic(loc, scale, self.levels)
-
-    def check_support(self, name: str, value: np.ndarray) -> None:
-        """Values in [0, 1]."""
-        check_range(
-            name, value, "discretized logistic", "values in [0, 1]", 0, 1
-        )
