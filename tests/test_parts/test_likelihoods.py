@@ -284,7 +284,7 @@ def test_data_outside_the_support(name, bad, message):
     head = heads.get(name)
     with pytest.raises(ValueError, match=message):
         head.check_support("x", np.array(bad))
-    assert not head.inside(tf.constant(bad)).numpy().all()
+    assert not head.inside(tf.constant(bad, tf.float32)).numpy().all()
     assert head.inside(tf.constant([[1.0, np.nan]])).numpy().all()
     head.check_support("x", np.array([[1.0, np.nan]]))  # a hole
 
