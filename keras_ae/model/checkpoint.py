@@ -56,7 +56,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     Raises:
         ValueError: In `fit`: if the checkpoint is one of another model, if
-            the model is not built, if another process has the folder, or if
+            the model is not built, if several workers call `fit` inside the
+            strategy's scope, if another process has the folder, or if
             workers find different checkpoints.
 
     Example:
@@ -92,6 +93,13 @@ class Checkpoint(keras.callbacks.Callback):
                 "first."
             )
         strategy = backend.strategy(self.model)
+        if spread.has_workers(strategy) and tf.distribute.has_strategy():
+            raise ValueError(
+                "A checkpoint is written by one worker alone, which inside a "
+                "strategy's scope would wait for the others. Expected `fit` "
+                "outside of `strategy.scope()`. Received: inside. Only "
+                "`create` and `compile` belong there."
+            )
         self._chief = replicas.is_chief(strategy)
         self.seconds = 0.0
         with contextlib.ExitStack() as stack:
@@ -248,9 +256,8 @@ def _check_agreement(
 ) -> None:
     """Refuse that workers go on from different epochs."""
     with spread.guarded(strategy):
-        each = strategy.run(lambda: tf.constant(float(epoch)))
-        total = strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None)
-    if float(total) != epoch * strategy.num_replicas_in_sync:
+        same = replicas.agree(strategy, epoch)
+    if not same:
         raise ValueError(
             "The workers found different checkpoints. Expected the same in "
             f"{str(folder)!r} on all of them, a folder that they share. "
