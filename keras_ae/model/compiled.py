@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import Tree
+from keras_ae.model import finite
 
 BATCH_SIZE = 256
 KEPT = 64  # compiled functions of one model; the oldest goes first
@@ -118,7 +119,11 @@ def batched(
 
     Returns:
         The structure with NumPy arrays `[N, ...]`.
+
+    Raises:
+        NonFiniteError: If the model's weights are not finite.
     """
+    finite.check_weights(model)
     rows = keras.tree.map_structure(np.asarray, rows)
     size = len(keras.tree.flatten(rows)[0])
     batch = min(batch_size or BATCH_SIZE, 1 << max(size - 1, 0).bit_length())

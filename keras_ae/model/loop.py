@@ -81,6 +81,9 @@ class FastTraining(settings.Settings):
         Raises:
             ValueError: On data that the model cannot be trained on.
             RuntimeError: When another worker is lost.
+            NonFiniteError: At the first step that gives a term, a gradient or
+                a weight that is NaN or infinite; the weights and all other
+                state are then those of the last good step.
         """
         self._check_compiled("fit")
         if class_weight is not None:
@@ -138,6 +141,8 @@ class FastTraining(settings.Settings):
         indexed = isinstance(x, keras.utils.PyDataset)
         indexed = indexed and x.num_batches is not None
         with self._keras_function("train", execution, self.jit_compile):
+            guard = self._watch(execution)
+            callbacks.callbacks.insert(0, loop.Watching(guard))
             return super().fit(
                 x,
                 y,
