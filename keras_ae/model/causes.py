@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_ae.model import speed
 
@@ -74,7 +75,10 @@ def likely(
             f"the likelihood's scale of {scale:.3g}, which divides every "
             "error; make it larger, or learn it"
         )
-    rate = max(float(o.learning_rate) for o, _ in model.owners())
+    rate = max(
+        float(tf.convert_to_tensor(optimizer.learning_rate))
+        for optimizer, _ in model.owners()
+    )
     if rate > FAST or not found or not gradient < LARGE_GRADIENT:
         found.append(
             f"the learning rate of {rate:.3g}; lower it tenfold, or bound the "

@@ -70,7 +70,7 @@ def train(
 
     def guarded(*arguments: Any) -> dict:
         steps = int(arguments[-1]) if len(arguments) == 2 else 1
-        return guard.ran(function(*arguments), arguments, steps)
+        return guard.run(lambda: (function(*arguments), arguments, steps))
 
     model.stop_training = False
     callbacks.on_train_begin()

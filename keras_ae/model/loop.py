@@ -18,6 +18,7 @@ from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.model import epochs as loop
 from keras_ae.model import feed
+from keras_ae.model import finite
 from keras_ae.model import settings
 from keras_ae.model import speed
 from keras_ae.model import spread
@@ -186,6 +187,7 @@ class FastTraining(settings.Settings):
 
         Raises:
             ValueError: On data that do not fit the model.
+            NonFiniteError: If the weights are not finite, or a term is NaN.
             RuntimeError: When another worker is lost.
         """
         self._check_compiled("evaluate")
@@ -214,6 +216,10 @@ class FastTraining(settings.Settings):
             verbose: For streams, see `keras.Model.predict`.
             steps: Batches to draw from a stream.
             callbacks: Keras callbacks, for streams.
+
+        Raises:
+            ValueError: On rows that are not finite or do not fit the model.
+            NonFiniteError: If the weights are not finite.
         """
         if validation.is_array(x) and steps is None and not callbacks:
             return self.reconstruct(x, batch_size)
@@ -227,7 +233,28 @@ class FastTraining(settings.Settings):
                 )
             ]
             return np.concatenate(parts)
-        return super().predict(x, batch_size, verbose, steps, callbacks)
+        finite.check_weights(self)
+        means = super().predict(x, batch_size, verbose, steps, callbacks)
+        if np.isnan(means).any():
+            axes = tuple(range(1, means.ndim))
+            rows = np.flatnonzero(np.isnan(means).any(axis=axes))
+            raise ValueError(
+                "`x` holds rows that are not finite, or too large for the "
+                f"model. Expected finite numbers. Received: {len(rows)} such "
+                f"rows, the first at {rows[:5].tolist()}. Drop or fill them."
+            )
+        return means
+
+    @final
+    def predict_step(self, data: Any) -> Any:
+        """The means of a batch, see `keras.Model.predict_step`; NaN for rows
+        that are not finite."""
+        x = keras.utils.unpack_x_y_sample_weight(data)[0]
+        return finite.told(
+            self(x),
+            keras.tree.map_structure(tf.convert_to_tensor, x),
+            self.missing == "mask",
+        )
 
     def _source(
         self, data: tuple, batch_size: Any, steps: Any, shuffle: bool | None
@@ -297,19 +324,25 @@ class FastTraining(settings.Settings):
             with backend.strategy(self).scope():
                 execution = speed.steps_per_execution(batches, None).value
 
+        def logs(callbacks: Any, verbose: Any) -> dict:
+            if source is None:
+                return self._keras_evaluate(
+                    data[0], steps, execution, callbacks, verbose
+                )
+            callbacks = loop.listed(
+                self, callbacks, verbose, epochs=1, steps=source.steps
+            )
+            function = self._function("test", source)
+            return loop.evaluate(
+                self, source, function, callbacks, execution=execution
+            )
+
         def run(callbacks: Any, verbose: Any) -> dict:
+            finite.check_weights(self)
             with self.evaluation_seeds():
-                if source is None:
-                    return self._keras_evaluate(
-                        data[0], steps, execution, callbacks, verbose
-                    )
-                callbacks = loop.listed(
-                    self, callbacks, verbose, epochs=1, steps=source.steps
-                )
-                function = self._function("test", source)
-                return loop.evaluate(
-                    self, source, function, callbacks, execution=execution
-                )
+                found = logs(callbacks, verbose)
+            finite.check_terms({n: found[n] for n in self.terms})
+            return found
 
         return run
 

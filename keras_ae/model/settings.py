@@ -269,7 +269,9 @@ class Settings:
         if spreads:  # batches of several devices are not kept
             call = self.train_function
             guard = watch.Watch(self, call, None)
-            self.train_function = lambda i: guard.ran(call(i), (), execution)
+            self.train_function = lambda iterator: guard.run(
+                lambda: (call(iterator), (), execution)
+            )
             return guard
         key = ("steps", execution, self.jit_compile, compiled.fingerprint(self))
         kept = self._streams.kept
@@ -279,7 +281,9 @@ class Settings:
             )
         steps = kept[key]
         guard = watch.Watch(self, steps.step, steps.singles)
-        self.train_function = lambda i: guard.ran(*steps(i))
+        self.train_function = lambda iterator: guard.run(
+            lambda: steps(iterator)
+        )
         return guard
 
 

@@ -1,6 +1,7 @@
 """Steps over an iterator of Keras' own loop, whose batches are kept."""
 
-from collections.abc import Callable
+import functools
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,8 +35,11 @@ class Steps:
         self.steps = self._steps
         if not eager:
             options = {"reduce_retracing": True, "autograph": False}
-            self.step = tf.function(step, jit_compile=jit, **options)
-            self.steps = tf.function(self._steps, **options)
+            self.step = tf.function(
+                functools.partial(step), jit_compile=jit, **options
+            )
+            # TensorFlow counts traces by code; a partial has none.
+            self.steps = tf.function(functools.partial(self._steps), **options)
 
     def __call__(self, iterator: Any) -> tuple[dict, tuple, int]:
         """Make the steps.
@@ -47,7 +51,7 @@ class Steps:
             StopIteration: If there are no more batches.
         """
         if self.eager:
-            batches = [b for b, _ in zip(iterator, range(self.count))]
+            batches = [*itertools.islice(iterator, self.count)]
             logs = [self.step(batch) for batch in batches]
             if not logs:
                 raise StopIteration

@@ -11,7 +11,6 @@ and to a new one otherwise.
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from typing import Any
 
 import keras
 import numpy as np
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
 
 STEPS = 128  # training steps between two looks at all weights
-KEPT = 2**26  # bytes of batches that are kept to be run again
+KEPT = 2**24  # bytes of batches that are kept to be run again
 
 
 class Watch:
@@ -52,7 +51,8 @@ class Watch:
         self.singles = singles
         self.strategy = backend.strategy(model)
         self.workers = spread.has_workers(self.strategy)
-        self.states: list = []
+        self.states: list[keras.Variable] = []
+        self.seeds = backend.seed_states(model)
         self.calls: list = []
 
     def start(self, epoch: int) -> None:
@@ -69,22 +69,24 @@ class Watch:
 
     def keep(self) -> None:
         """The state is good: go back to here, if at all."""
-        self.kept = self._read()
+        self.kept = finite.read(self.states)
         self.calls, self.since, self.size = [], self.step, 0
 
-    def ran(self, logs: dict, arguments: tuple, steps: int) -> dict:
-        """A call was made: look at what it left behind, where that is due.
+    def run(self, call: Callable[[], tuple[dict, tuple, int]]) -> dict:
+        """Make a call, and look at what it left behind where that is due.
 
         Args:
-            logs: What it gave.
-            arguments: For `singles`.
-            steps: How many it made.
+            call: Gives the logs, the arguments of `singles`, and how many
+                steps were made.
         """
+        # Between calls the loop draws the order of the rows.
+        seeds = finite.read(self.seeds)
+        logs, arguments, steps = call()
         if not self.states:
             self.start(self.epoch)
             self.step += steps
             return logs
-        self.calls.append((self.step, arguments))
+        self.calls.append((self.step, seeds, arguments))
         self.step += steps
         self.size += sum(
             getattr(leaf, "nbytes", 0) for leaf in keras.tree.flatten(arguments)
@@ -106,7 +108,7 @@ class Watch:
             return
         if self.workers and not np.isfinite(self._logs()["loss"]):
             self.find()
-        if finite.broken(self.model, self.states):
+        if self._broken():
             self.find()
         self.keep()
 
@@ -117,18 +119,19 @@ class Watch:
             NonFiniteError: Always.
         """
         last = self.step
-        self._restore(self.kept)
-        for first, arguments in self.calls if self.singles else ():
+        self._restore(self.kept, self.states)
+        for first, seeds, arguments in self.calls if self.singles else ():
+            self._restore(seeds, self.seeds)
             for number, (single, data) in enumerate(self.singles(*arguments)):
-                before = self._read()
+                before = finite.read(self.states)
                 self._reset()
                 logs = self.function(*single)
                 terms = self._bad_terms(logs)
-                variables = finite.broken(self.model, self.states)
+                variables = self._broken()
                 if terms or variables:
-                    self._restore(before)
+                    self._restore(before, self.states)
                     self._raise(terms, variables, first + number + 1, data)
-        self._restore(self.kept)
+        self._restore(self.kept, self.states)
         self._reset()
         place = f"one of the steps {self.since + 1} to {last}"
         raise finite.NonFiniteError(
@@ -139,14 +142,14 @@ class Watch:
     def _raise(
         self, terms: list[str], variables: list[str], step: int, data: Tree
     ) -> None:
-        before = self._read()
+        before = finite.read(self.states)
         examine = tf.function(
             self.model.examine,
             jit_compile=self.model.jit_compile,
             autograph=False,
         )
         seen = keras.tree.map_structure(lambda t: t.numpy(), examine(data))
-        self._restore(before)
+        self._restore(before, self.states)
         self._reset()
         where, gradient = causes.largest(seen["gradients"])
         if terms:
@@ -176,6 +179,10 @@ class Watch:
         bad = [n for n in names if not np.isfinite(float(logs[n]))]
         return [n for n in bad if n != "loss"] or bad
 
+    def _broken(self) -> list[str]:
+        seen = self.model.compiled_functions.seen
+        return seen.broken(self.states, finite.read(self.states))
+
     def _logs(self) -> dict:
         """The metrics over all replicas and workers."""
         with self.strategy.scope():
@@ -186,12 +193,9 @@ class Watch:
         with self.strategy.scope():
             self.model.reset_metrics()
 
-    def _read(self) -> list[tf.Tensor]:
-        return [tf.convert_to_tensor(v) for v in self.states]
-
-    def _restore(self, values: list[tf.Tensor]) -> None:
+    def _restore(self, values: list[tf.Tensor], variables: list) -> None:
         with self.strategy.scope():
-            for variable, value in zip(self.states, values, strict=True):
+            for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
 
