@@ -153,14 +153,14 @@ class Watch:
         self._reset()
         where, gradient = causes.largest(seen["gradients"])
         if terms:
-            what = f"term {finite.listed(terms)}"
+            what = f"the term {finite.listed(terms)}"
         elif not np.isfinite(gradient):
-            what = f"gradient of {where!r}"
+            what = f"the gradient of {where!r}"
         else:
-            what = f"variable {finite.listed(variables)}"
+            what = f"the variable {finite.listed(variables)}"
         values = ", ".join(f"{n}={v:.4g}" for n, v in seen["terms"].items())
         raise finite.NonFiniteError(
-            self._message(f"the {what}", f"step {step}")
+            self._message(what, f"step {step}")
             + f" Received: {values}, largest input {seen['input']:.4g}, "
             f"largest gradient {gradient:.4g} (of {where!r}). "
             + causes.likely(self.model, seen["input"], gradient)
@@ -168,9 +168,9 @@ class Watch:
 
     def _message(self, what: str, place: str) -> str:
         return (
-            f"Training has stopped: {what} is not finite in {place} of epoch "
-            f"{self.epoch + 1}. The model is as it was after the last good "
-            "step. Expected finite numbers."
+            f"Training has stopped at {place} of epoch {self.epoch + 1}, which "
+            f"gives NaN or infinity in {what}. The model is back in its last "
+            "good state. Expected finite numbers."
         )
 
     def _bad_terms(self, logs: dict) -> list[str]:

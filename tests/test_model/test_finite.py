@@ -52,7 +52,7 @@ def stream(rows=ROWS):
     return tf.data.Dataset.from_tensor_slices(rows).batch(BATCH)
 
 
-def endless(rows=ROWS):
+def generated(rows=ROWS):
     for start in range(0, len(rows), BATCH):
         yield (rows[start : start + BATCH],)
 
@@ -60,7 +60,7 @@ def endless(rows=ROWS):
 FORMS = {
     "rows": lambda: {"x": ROWS, "batch_size": BATCH, "shuffle": False},
     "stream": lambda: {"x": stream()},
-    "generator": lambda: {"x": endless()},
+    "generator": lambda: {"x": generated(), "steps_per_epoch": 10},
 }
 
 
@@ -104,7 +104,7 @@ def test_fit_stops_before_the_bad_step(form, compiled):
     given = {
         "rows": {"x": six, "batch_size": BATCH, "shuffle": False},
         "stream": {"x": stream(six)},
-        "generator": {"x": endless(six)},
+        "generator": {"x": generated(six), "steps_per_epoch": 6},
     }
     twin.fit(**given[form], verbose=0)
     assert_same(model, twin)
@@ -141,7 +141,7 @@ def test_a_term_is_named(clip):
     if clip:  # a gradient that is clipped does no harm
         model.fit(ROWS, batch_size=BATCH, verbose=0)
         return
-    with pytest.raises(NonFiniteError, match="term 'reconstruction'.*step 4"):
+    with pytest.raises(NonFiniteError, match="step 4.*term 'reconstruction'"):
         model.fit(ROWS, batch_size=BATCH, verbose=0)
 
 
@@ -217,7 +217,7 @@ for x in (ROWS, stream()):
         model.fit(x, batch_size=BATCH, epochs=2, verbose=0)
     except keras_ae.NonFiniteError as error:
         finite = all(np.isfinite(w).all() for w in model.get_weights())
-        found.append([str(error), finite, int(model.optimizer.iterations)])
+        found.append([str(error), finite, int(model.step)])
 print(json.dumps(found))
 """
 
