@@ -196,6 +196,7 @@ class StreamFeed:
         dataset: tf.data.Dataset,
         steps: int | None = None,
     ):
+        self.strategy = strategy
         self.spec = dataset.element_spec
         policy = tf.data.experimental.AutoShardPolicy
         given = dataset.options().experimental_distribute.auto_shard_policy
