@@ -38,24 +38,28 @@ def unwatched():
         yield
 
 
-def seconds(fit, watched: bool) -> float:
-    """Of one fit."""
+def seconds(fit, watched: bool) -> tuple[float, float]:
+    """Of one fit, and of all processors for it."""
     with contextlib.nullcontext() if watched else unwatched():
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         fit()
-        return time.perf_counter() - start
+        return (
+            time.perf_counter() - start[0],
+            time.process_time() - start[1],
+        )
 
 
-def ratios(fit, rounds: int) -> list[float]:
-    """Time with the watch in units of that without, in each round; the order
-    turns from round to round."""
+def ratios(fit, rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds with the watch in units of those without, in each round, by the
+    clock and of the processors; the order turns from round to round."""
     fit()
-    found = []
+    clock, processors = [], []
     for number in range(rounds):
         order = (True, False) if number % 2 else (False, True)
         taken = {watched: seconds(fit, watched) for watched in order}
-        found.append(taken[True] / taken[False])
-    return found
+        clock.append(taken[True][0] / taken[False][0])
+        processors.append(taken[True][1] / taken[False][1])
+    return clock, processors
 
 
 def main() -> None:
@@ -71,20 +75,28 @@ def main() -> None:
     for name in arguments.models:
         variant, options = MODELS[name]
         fit = training.ours(variant, rows, **options)
-        found = ratios(fit, arguments.rounds)
+        found, processors = ratios(fit, arguments.rounds)
         low, _, high = statistics.quantiles(found, n=4)
         results[name] = {
             "ratio": round(statistics.median(found), 4),
             "quartiles": [round(low, 4), round(high, 4)],
+            "ratio of processor seconds": round(
+                statistics.median(processors), 4
+            ),
             "rounds": arguments.rounds,
             "steps": len(rows) // handwritten.BATCH * handwritten.PASSES,
         }
         common.write("finite", results)
     print(
         markdown.table(
-            ["model", "time with the watch / without", "quartiles"],
+            ["model", "with the watch / without", "quartiles", "processors"],
             [
-                [name, f"{found['ratio']:.4f}", str(found["quartiles"])]
+                [
+                    name,
+                    f"{found['ratio']:.4f}",
+                    str(found["quartiles"]),
+                    f"{found['ratio of processor seconds']:.4f}",
+                ]
                 for name, found in results.items()
                 if name in MODELS
             ],
