@@ -22,6 +22,7 @@ from keras_ae.core.registry import create as create  # noqa: E402
 from keras_ae.core.registry import get as get  # noqa: E402
 from keras_ae.core.registry import register as register  # noqa: E402
 from keras_ae.model.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
+from keras_ae.model.finite import NonFiniteError as NonFiniteError  # noqa: E402
 from keras_ae.parts import codebooks as codebooks  # noqa: E402
 from keras_ae.parts import conditions as conditions  # noqa: E402
 from keras_ae.parts import constraints as constraints  # noqa: E402

@@ -25,6 +25,7 @@ from keras_ae.core import validation
 from keras_ae.core.types import Rows
 from keras_ae.core.types import Tree
 from keras_ae.model import agreement
+from keras_ae.model import finite
 from keras_ae.model.batch import joined
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
 
     `reconstruct(x)` gives `reconstruction`; `encode(x)` gives `mean` and
     `stddev` of q(z|x); `decode(z)` gives `mean` of p(x|z); `score(x)` gives
-    one number per example and term, in nats (see `score_terms`).
+    one number per example and term, in nats (see `score_terms`). Of a row
+    that is not finite they give NaN.
 
     Returns:
         name -> (function of tensors, list of `tf.TensorSpec`).
@@ -76,10 +78,20 @@ def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
 
     inputs = model.input_specs()
     return {
-        "reconstruct": (reconstruct, inputs),
-        "encode": (encode, inputs),
-        "decode": (decode, model.latent_specs()),
-        "score": (score, inputs),
+        "reconstruct": (honest(model, reconstruct), inputs),
+        "encode": (honest(model, encode), inputs),
+        "decode": (honest(model, decode), model.latent_specs()),
+        "score": (honest(model, score), inputs),
+    }
+
+
+def honest(model: "BaseAutoencoder", function: Callable) -> Callable:
+    """An endpoint that gives NaN, or of integers -1, for rows that are not
+    finite: a graph cannot refuse them one by one."""
+    holes = model.missing == "mask"
+    return lambda *rows: {
+        name: finite.told(value, rows, holes)
+        for name, value in function(*rows).items()
     }
 
 
@@ -109,6 +121,7 @@ def write(
         ValueError: If the format is unknown, the path does not fit it, or
             the model is not built.
         ImportError: If a package that the format needs is not installed.
+        NonFiniteError: If the weights are not finite.
         RuntimeError: If the model can not be converted, or the file can not
             be opened or gives other numbers. Nothing is left behind.
 
@@ -127,6 +140,7 @@ def write(
             f"{model.name!r} is not built, so its input shape is not known. "
             "Expected a built model. Call `fit`, `build` or `create` first."
         )
+    finite.check_weights(model)
     if tolerance is None:
         tolerance = agreement.tolerance(model)
     tolerance = validation.check_number("tolerance", tolerance, 0)
@@ -222,7 +236,12 @@ class _Reconstruction(keras.Model):
 
     def call(self, x: Rows, training: bool = False) -> dict:
         """See `endpoints`."""
-        return {"reconstruction": self.model(x, training=training)}
+        means = self.model(x, training=training)
+        return {
+            "reconstruction": finite.told(
+                means, x, self.model.missing == "mask"
+            )
+        }
 
 
 def _by_keras(format: str) -> Callable:

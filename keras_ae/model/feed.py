@@ -162,6 +162,16 @@ class Feed:
             tail = self.order[full * self.batch_size :]
             yield tail[None].astype(np.int32), 1
 
+    def singles(self, rows: dict, count: tf.Tensor) -> Iterator[tuple]:
+        """The steps of a call, one by one: arguments of a call of that step
+        alone, of the same shapes, and the step's data."""
+        for number in range(int(count)):
+            turned = keras.tree.map_structure(
+                lambda t, n=number: tf.roll(t, -n, axis=0), rows
+            )
+            data = keras.tree.map_structure(lambda t: t[0], turned)
+            yield (turned, tf.constant(1)), pack(data)
+
     def gather(self, index: np.ndarray) -> dict:
         """The rows `[steps, batch, ...]` of indices `[steps, batch]`."""
         return keras.tree.map_structure(lambda t: take(t, index), self.rows)

@@ -17,6 +17,7 @@ from keras_ae.core.types import Rows
 from keras_ae.math import divergences
 from keras_ae.model import compiled
 from keras_ae.model import export
+from keras_ae.model import finite
 from keras_ae.model import generate
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Moment
@@ -37,7 +38,13 @@ class Inference:
             x: Examples, or `(examples, conditions)` where a model is told
                 something beside them.
             training: Whether layers behave as in training.
+
+        Raises:
+            NonFiniteError: If the weights are not finite.
         """
+        if tf.executing_eagerly():
+            finite.check_weights(self)
+            self.check_inputs(x)
         return self.posterior(self.batch(x), self.moment(training))
 
     @final
@@ -48,7 +55,12 @@ class Inference:
             z: Codes, or `(codes, conditions)` where a model is told something
                 beside them.
             training: Whether layers behave as in training.
+
+        Raises:
+            NonFiniteError: If the weights are not finite.
         """
+        if tf.executing_eagerly():
+            finite.check_weights(self)
         z, given = (z, None) if self.given is None else z
         batch = Batch(None, None, given)
         return self.likelihood(z, batch, self.moment(training))

@@ -19,6 +19,7 @@ from keras_ae.core import validation
 from keras_ae.model import checkpoint
 from keras_ae.model import epochs as loop
 from keras_ae.model import feed
+from keras_ae.model import finite
 from keras_ae.model import settings
 from keras_ae.model import speed
 from keras_ae.model import spread
@@ -82,6 +83,9 @@ class FastTraining(settings.Settings):
         Raises:
             ValueError: On data that the model cannot be trained on.
             RuntimeError: When another worker is lost.
+            NonFiniteError: At the first step that gives a term, a gradient or
+                a weight that is NaN or infinite; the weights and all other
+                state are then those of the last good step.
         """
         self._check_compiled("fit")
         if class_weight is not None:
@@ -140,6 +144,8 @@ class FastTraining(settings.Settings):
         indexed = isinstance(x, keras.utils.PyDataset)
         indexed = indexed and x.num_batches is not None
         with self._keras_function("train", execution, self.jit_compile):
+            guard = self._watch(execution)
+            callbacks.callbacks.insert(0, loop.Watching(guard))
             return super().fit(
                 x,
                 y,
@@ -183,6 +189,7 @@ class FastTraining(settings.Settings):
 
         Raises:
             ValueError: On data that do not fit the model.
+            NonFiniteError: If the weights are not finite, or a term is NaN.
             RuntimeError: When another worker is lost.
         """
         self._check_compiled("evaluate")
@@ -211,6 +218,10 @@ class FastTraining(settings.Settings):
             verbose: For streams, see `keras.Model.predict`.
             steps: Batches to draw from a stream.
             callbacks: Keras callbacks, for streams.
+
+        Raises:
+            ValueError: On rows that are not finite or do not fit the model.
+            NonFiniteError: If the weights are not finite.
         """
         if validation.is_array(x) and steps is None and not callbacks:
             return self.reconstruct(x, batch_size)
@@ -224,7 +235,28 @@ class FastTraining(settings.Settings):
                 )
             ]
             return np.concatenate(parts)
-        return super().predict(x, batch_size, verbose, steps, callbacks)
+        finite.check_weights(self)
+        means = super().predict(x, batch_size, verbose, steps, callbacks)
+        if np.isnan(means).any():
+            axes = tuple(range(1, means.ndim))
+            rows = np.flatnonzero(np.isnan(means).any(axis=axes))
+            raise ValueError(
+                "`x` holds rows that are not finite, or too large for the "
+                f"model. Expected finite numbers. Received: {len(rows)} such "
+                f"rows, the first at {rows[:5].tolist()}. Drop or fill them."
+            )
+        return means
+
+    @final
+    def predict_step(self, data: Any) -> Any:
+        """The means of a batch, see `keras.Model.predict_step`; NaN for rows
+        that are not finite."""
+        x = keras.utils.unpack_x_y_sample_weight(data)[0]
+        return finite.told(
+            self(x),
+            keras.tree.map_structure(tf.convert_to_tensor, x),
+            self.missing == "mask",
+        )
 
     def _source(
         self, data: tuple, batch_size: Any, steps: Any, shuffle: bool | None
@@ -294,19 +326,25 @@ class FastTraining(settings.Settings):
             with backend.strategy(self).scope():
                 execution = speed.steps_per_execution(batches, None).value
 
+        def logs(callbacks: Any, verbose: Any) -> dict:
+            if source is None:
+                return self._keras_evaluate(
+                    data[0], steps, execution, callbacks, verbose
+                )
+            callbacks = loop.listed(
+                self, callbacks, verbose, epochs=1, steps=source.steps
+            )
+            function = self._function("test", source)
+            return loop.evaluate(
+                self, source, function, callbacks, execution=execution
+            )
+
         def run(callbacks: Any, verbose: Any) -> dict:
+            finite.check_weights(self)
             with self.evaluation_seeds():
-                if source is None:
-                    return self._keras_evaluate(
-                        data[0], steps, execution, callbacks, verbose
-                    )
-                callbacks = loop.listed(
-                    self, callbacks, verbose, epochs=1, steps=source.steps
-                )
-                function = self._function("test", source)
-                return loop.evaluate(
-                    self, source, function, callbacks, execution=execution
-                )
+                found = logs(callbacks, verbose)
+            finite.check_terms({n: found[n] for n in self.terms})
+            return found
 
         return run
 

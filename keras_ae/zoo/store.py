@@ -29,6 +29,7 @@ import keras_ae
 from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core.types import Json
+from keras_ae.model import finite
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.zoo import card as cards
 from keras_ae.zoo import delivery
@@ -170,6 +171,7 @@ def load(
     model = trust.construct(config)
     if load_weights:
         _load_weights(model, folder / WEIGHTS)
+        finite.check_weights(model)
     return model
 
 

@@ -178,6 +178,15 @@ def worker(folder, die):
             model.fit(x, epochs=9, callbacks=[own], verbose=0)
         except ValueError as error:
             (folder / "disagreement.txt").write_text(str(error))
+    with strategy.scope():
+        model = keras_ae.Autoencoder.create((8,), 2, hidden=(16,), seed=0)
+        model.compile(keras.optimizers.SGD(1e20), jit_compile=False)
+    try:
+        model.fit(x, batch_size=4, epochs=EPOCHS, verbose=0)
+    except keras_ae.NonFiniteError as error:
+        (folder / "stopped.txt").write_text(str(error))
+    weights = {str(i): v.numpy() for i, v in enumerate(model.weights)}
+    np.savez(folder / "stopped.npz", **weights)
 
 
 def main():

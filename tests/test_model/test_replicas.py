@@ -150,3 +150,20 @@ def test_workers_that_share_no_folder_are_told(workers):
     for folder in workers[1][:2]:
         text = (folder / "disagreement.txt").read_text()
         assert "The workers found different checkpoints" in text
+
+
+def test_two_workers_stop_alike(workers):
+    """At the same step, on the same weights, as one that is alone."""
+    stopped = [folder / "stopped" for folder in workers[1]]
+    places = {
+        each.with_suffix(".txt").read_text().partition(", which")[0]
+        for each in stopped
+    }
+    assert len(places) == 1 and "stopped at step" in places.pop()
+    first, second, alone = (
+        dict(np.load(each.with_suffix(".npz"))) for each in stopped
+    )
+    assert all(np.isfinite(value).all() for value in first.values())
+    assert_close(first, second, rtol=0, atol=0)
+    scale = max(np.abs(value).max() for value in alone.values())
+    assert_close(first, alone, rtol=1e-5, atol=1e-5 * scale)
