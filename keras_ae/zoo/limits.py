@@ -38,6 +38,18 @@ def check_file(path: Path, most: int) -> None:
         )
 
 
+def most_bytes(parameters: int, arrays: int = 1_000) -> int:
+    """Bytes that a file of so many parameters may have.
+
+    Twice what they need in double precision at most, and what HDF5 adds.
+
+    Example:
+        >>> most_bytes(1_000_000, arrays=10)
+        16655360
+    """
+    return min(MAX_WEIGHTS, 16 * parameters + 65_536 * arrays)
+
+
 def check_depth(value: Json, path: Path) -> None:
     """Refuse what is nested so deeply that Python could not walk through it.
 

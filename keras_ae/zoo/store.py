@@ -1,9 +1,9 @@
 """Presets: folders of config, weights, metadata and model card.
 
-A preset loads by name or path. Its weights are opened only when their hash
-agrees with the metadata, and its config is built only when it names classes
-of an allow-list and asks for a sensible amount of memory: a failed load
-leaves nothing behind.
+A preset loads by name or path. Its files are believed one after the other:
+metadata that say what is needed, hashes that agree with them, a config of
+allowed classes and sensible size, and weights that are those of its model. A
+failed load leaves nothing behind, and is a `PresetError`.
 """
 
 import datetime
@@ -102,7 +102,7 @@ def _known() -> dict[str, Path]:
     """Names to folders, or to the entries of presets that are fetched."""
     found: dict[str, Path] = {}
     for folder in folders():
-        entries = {entry.stem: entry for entry in folder.glob("*.json")}
+        entries = {e.stem: e for e in folder.glob("*.json") if e.is_file()}
         whole = {c.parent.name: c.parent for c in folder.glob(f"*/{CONFIG}")}
         found = entries | whole | found
     return found

@@ -27,8 +27,6 @@ from keras_ae.zoo.errors import PresetError
 FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE)
 #: Bytes of a chunk, unless the array is smaller: many tiny ones take minutes.
 SMALLEST_CHUNK = 4096
-#: Bytes that a file may have beyond its arrays, for each of them.
-OVERHEAD = 65_536
 EXPECTED = (
     "the weights of this model; an override that changes their shapes needs "
     "load_weights=False"
@@ -88,8 +86,8 @@ def check(path: Path, layout: Mapping[str, Mapping[str, Array]]) -> None:
     Raises:
         PresetError: With the place in the file.
     """
-    sizes = [_nbytes(v) for group in layout.values() for v in group.values()]
-    most = 2 * sum(sizes) + OVERHEAD * (len(layout) + len(sizes))
+    sizes = [math.prod(v.shape) for g in layout.values() for v in g.values()]
+    most = limits.most_bytes(sum(sizes), len(layout) + len(sizes))
     limits.check_file(path, most)
     expected: Group = {}
     for place, arrays in layout.items():
@@ -200,7 +198,3 @@ def _storage(node: h5py.Dataset) -> str | None:
 
 def _dtype(value: Array) -> np.dtype:
     return np.dtype(keras.backend.standardize_dtype(value.dtype))
-
-
-def _nbytes(value: Array) -> int:
-    return math.prod(value.shape) * _dtype(value).itemsize
