@@ -12,6 +12,7 @@ network.
 """
 
 import contextlib
+import errno
 import hashlib
 import http.client
 import os
@@ -219,7 +220,10 @@ def _unpack(file: BinaryIO, folder: Path, about: dict[str, Any]) -> str | None:
             except OSError:
                 if not folder.is_dir():  # no other process was faster
                     raise
-    except _BAD as error:
+    except (OSError, *_BAD) as error:
+        # Invalid: a place before the beginning of the file.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         return f"{type(error).__name__}: {error}"
     return None
 

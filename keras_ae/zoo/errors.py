@@ -43,7 +43,7 @@ Received: RuntimeError: bad heap free list
     except PresetError:
         raise
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
+        said = " ".join(f"{type(error).__name__}: {error}".split())
         if len(said) > LONGEST:
             said = f"{said[:LONGEST]} [...]"
         raise PresetError(
