@@ -19,7 +19,7 @@ MAX_JSON = 4_000_000  # bytes
 MAX_DEPTH = 64  # of lists and objects in each other; ours have up to 16
 #: Layers, calls of layers, initializers and the like: a dense layer has five,
 #: the presets of this package up to 89 in all.
-MAX_OBJECTS = 4_000
+MAX_OBJECTS = 2_500
 MAX_PARAMETERS = 200_000_000  # 0.8 GB in single precision
 MAX_WEIGHTS = 2_000_000_000  # bytes
 

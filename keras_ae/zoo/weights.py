@@ -27,6 +27,10 @@ from keras_ae.zoo.errors import PresetError
 FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE)
 #: Bytes of a chunk, unless the array is smaller: many tiny ones take minutes.
 SMALLEST_CHUNK = 4096
+#: Trained weights pack to a tenth at best; small arrays may be all zeros.
+MAX_EXPANSION = 100
+LARGE = 160_000  # bytes, packed
+
 EXPECTED = (
     "the weights of this model; an override that changes their shapes needs "
     "load_weights=False"
@@ -190,6 +194,9 @@ def _storage(node: h5py.Dataset) -> str | None:
     size = math.prod(node.chunks) * node.dtype.itemsize
     if not min(node.nbytes, SMALLEST_CHUNK) <= size <= max(node.nbytes, 1):
         return f"chunks of shape {node.chunks}"
+    packed = node.id.get_storage_size()
+    if node.nbytes > MAX_EXPANSION * max(packed, LARGE):
+        return f"{packed:,} bytes that unpack to {node.nbytes:,}"
     pairs = zip(node.shape, node.chunks, strict=True)
     expected = math.prod(math.ceil(a / b) for a, b in pairs)
     stored = node.id.get_num_chunks()

@@ -75,6 +75,7 @@ def fuzz(
     limit_seconds: float = 20,
     limit_mb: float = 2048,
     workers: int = 1,
+    verbose: bool = False,
 ) -> list[tuple[int, str, str, float, float]]:
     """Index, outcome, description, seconds and megabytes of each mutation."""
     found = []
@@ -87,6 +88,13 @@ def fuzz(
             found.append((hand.index, outcome, what, hand.seconds(), megabytes))
             if megabytes > limit_mb and outcome != worker.CRASH:
                 found[-1] = (hand.index, worker.MEMORY, *found[-1][2:])
+            if verbose or worker.OUTCOMES[found[-1][1]]:
+                index, outcome, what, seconds, megabytes = found[-1]
+                print(
+                    f"{index} {seconds:.1f} s {megabytes:.0f} MB {outcome}: "
+                    f"{what}",
+                    flush=True,
+                )
             hand.index = None
             hand.done += 1
 
@@ -164,14 +172,9 @@ def main() -> int:
     parser.add_argument("--limit-mb", type=float, default=2048)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--verbose", action="store_true", help="a line each")
-    settings = vars(parser.parse_args())
-    verbose = settings.pop("verbose")
-    found = fuzz(**settings)
-    wrong = [row for row in found if worker.OUTCOMES[row[1]]]
-    for index, outcome, what, seconds, megabytes in found if verbose else wrong:
-        print(f"{index} {seconds:.1f} s {megabytes:.0f} MB {outcome}: {what}")
+    found = fuzz(**vars(parser.parse_args()))
     print(table(found))
-    return int(bool(wrong))
+    return int(any(worker.OUTCOMES[row[1]] for row in found))
 
 
 if __name__ == "__main__":

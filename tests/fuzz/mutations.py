@@ -367,12 +367,12 @@ def h5_attribute(file, name, array, rng):
 
 def h5_many(file, name, array, rng):
     group = file[pick(rng, nodes(file, h5py.Group))]
-    for i in range(int(pick(rng, (1, 100, 20_000)))):
+    for i in range(int(pick(rng, (1, 100, 3_000)))):
         group.create_group(f"more_{i}")
 
 
 def h5_deep(file, name, array, rng):
-    depth = int(pick(rng, (10, 1000)))
+    depth = int(pick(rng, (10, 400)))
     file.create_group(f"{pick(rng, nodes(file, h5py.Group))}{'/a' * depth}")
 
 

@@ -113,17 +113,20 @@ class Fuzzer:
 
     def rehash(self, folder: Path) -> bool:
         """Make the hashes in the metadata agree; False if they did before."""
-        files = ("config.json", "model.weights.h5")
+        path = folder / "metadata.json"
         try:
-            about = json.loads((folder / "metadata.json").read_text())
+            if path.stat().st_size > 10**7:
+                return False
+            about = json.loads(path.read_text())
             old, found = about["sha256"], {}
-            for file in files:
-                if (folder / file).stat().st_size > 10**9:
+            for name in ("config.json", "model.weights.h5"):
+                if (folder / name).stat().st_size > 2 * 10**9:
                     return False
-                content = (folder / file).read_bytes()
-                found[file] = hashlib.sha256(content).hexdigest()
+                with open(folder / name, "rb") as file:
+                    digest = hashlib.file_digest(file, "sha256")
+                found[name] = digest.hexdigest()
             about["sha256"] = found
-            (folder / "metadata.json").write_text(json.dumps(about))
+            path.write_text(json.dumps(about))
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return False
         return old != found
