@@ -53,6 +53,7 @@ from keras_ae.variants.vae import VAE as VAE  # noqa: E402
 from keras_ae.variants.vae_gan import VAEGAN as VAEGAN  # noqa: E402
 from keras_ae.variants.vqvae import VQVAE as VQVAE  # noqa: E402
 from keras_ae.zoo import datasets as datasets  # noqa: E402
+from keras_ae.zoo.errors import PresetError as PresetError  # noqa: E402
 from keras_ae.zoo.store import list_presets as list_presets  # noqa: E402
 from keras_ae.zoo.store import load as load  # noqa: E402
 
