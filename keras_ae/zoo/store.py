@@ -29,6 +29,7 @@ import keras_ae
 from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core.types import Json
+from keras_ae.model import finite
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.zoo import card as cards
 from keras_ae.zoo import delivery
@@ -212,12 +213,14 @@ def save(
     Raises:
         ValueError: If the model is not built, or has a class that could not
             be loaded again; the message names it.
+        NonFiniteError: If a weight is NaN or infinite.
     """
     if not model.built:
         raise ValueError(
             f"{model.name!r} is not built, so it has no weights. Expected a "
             "built model. Call `fit`, `build` or `create` first."
         )
+    finite.check_weights(model)
     config = _strip(keras.saving.serialize_keras_object(model))
     what = f"{model.name!r} cannot be saved as a preset: its config"
     trust.check_classes(config, what)

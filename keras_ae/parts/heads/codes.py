@@ -79,7 +79,7 @@ class PowerSpherical(BaseHead):
     ) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
         return spherical.PowerSpherical(
-            tf.math.l2_normalize(direction, axis=-1),
+            spherical.direction(direction),
             _softplus(raw[..., 0]) + self.floor,
         )
 
