@@ -63,6 +63,14 @@ def first_epoch(model: keras.Model, initial_epoch: int) -> int:
     return getattr(model, "_initial_epoch", None) or initial_epoch
 
 
+def set_first_epoch(model: keras.Model, epoch: int | None) -> None:
+    """Have the `fit` that begins start with an epoch; None is as asked.
+
+    The number stays on the model until it is set to None.
+    """
+    model._initial_epoch = epoch
+
+
 @contextlib.contextmanager
 def seeded_weights(seed: int | None) -> Iterator[None]:
     """Inside, Keras initializers without a seed follow from `seed`.

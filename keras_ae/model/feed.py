@@ -86,16 +86,36 @@ class Feed:
 
     def start(self, seed: Callable[[], tf.Tensor]) -> None:
         """Begin a pass: draw its order, and its rows where they change,
-        from seeds int32 `[2]`."""
+        from seeds int32 `[2]`, which are kept for `place_in_pass`."""
+        self.begun: list = []
+
+        def drawn() -> tf.Tensor:
+            self.begun.append(seed())
+            return self.begun[-1]
+
         if rows_of.redrawn(self.x):
             self.rows["x"] = keras.tree.map_structure(
-                as_rows, rows_of.drawn(self.x, seed())
+                as_rows, rows_of.drawn(self.x, drawn())
             )
         order = tf.range(self.size)
         if self.shuffle:
-            order = tf.random.experimental.stateless_shuffle(order, seed())
+            order = tf.random.experimental.stateless_shuffle(order, drawn())
         self.order = order.numpy()
         self.place = 0
+
+    def place_in_pass(self) -> dict | None:
+        """Where the pass is that the next epoch goes on with, for `go_on`;
+        None if it begins one. Plain numbers."""
+        if not self.endless or self.place == self.batches:
+            return None
+        begun = [seed.numpy().tolist() for seed in self.begun]
+        return {"begun": begun, "place": self.place}
+
+    def go_on(self, place: dict) -> None:
+        """Go on in the middle of a pass, in another process maybe."""
+        seeds = map(tf.constant, place["begun"])
+        self.start(lambda: next(seeds))
+        self.place = place["place"]
 
     def epoch(self, seed: Callable, execution: int) -> Iterator[tuple]:
         """Executions of one epoch.

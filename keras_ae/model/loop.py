@@ -17,6 +17,7 @@ from keras_ae.core import backend
 from keras_ae.core import rows as rows_of
 from keras_ae.core import shards
 from keras_ae.core import validation
+from keras_ae.model import checkpoint
 from keras_ae.model import epochs as loop
 from keras_ae.model import feed
 from keras_ae.model import settings
@@ -121,6 +122,7 @@ class FastTraining(settings.Settings):
             if source
             else settings.length(x, steps_per_epoch),
         )
+        checkpoint.arrange(callbacks, source)
 
         def validated(epoch: int) -> dict:
             return validate(epoch, callbacks)

@@ -52,8 +52,8 @@ def guarded(strategy: tf.distribute.Strategy) -> Iterator[None]:
             "Training has stopped because another worker was lost: it ended, "
             "or it could not be reached. The weights of this worker may be "
             "those of an unfinished step. Start all workers again; with "
-            "keras.callbacks.BackupAndRestore among the callbacks, `fit` goes "
-            f"on from the last epoch that was backed up. ({first})"
+            "keras_ae.callbacks.Checkpoint among the callbacks, `fit` goes on "
+            f"from the last epoch that was kept. ({first})"
         ) from error
 
 

@@ -125,7 +125,7 @@ def workers(tmp_path_factory):
 def test_a_lost_worker_is_named(workers):
     output, _ = workers
     assert "RuntimeError: Training has stopped because another" in output
-    assert "BackupAndRestore" in output
+    assert "keras_ae.callbacks.Checkpoint" in output
 
 
 @pytest.mark.parametrize("name", ["rows", "stream", "resumed"])
