@@ -3,7 +3,7 @@
 A folder of TFRecord files of `tf.train.Example`, whose one feature `x` holds
 the bytes of a row, little-endian, in the type that it was given in: bytes stay
 bytes until a compiled step makes floats of them. Row i is in file i modulo
-the number of files. `index.json`, written last, says how many there are.
+the number of files. `index.json`, which is there last, describes them.
 """
 
 import contextlib
@@ -11,16 +11,22 @@ import functools
 import hashlib
 import json
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from keras_ae.core import files
 from keras_ae.core import validation
+from keras_ae.core.types import Json
 
 INDEX = "index.json"
+#: Types of numbers that TensorFlow reads from bytes.
+TYPES = (
+    *("bool", "uint8", "uint16", "int8", "int16", "int32", "int64"),
+    *("float16", "float32", "float64"),
+)
 SAMPLE = 10_000  # rows that stand for all where a model is prepared
 
 
@@ -31,7 +37,7 @@ def write(
 ) -> "Shards":
     """Write rows to a folder of shards.
 
-    A folder that is not finished is taken for none, and can be written again.
+    A folder is whole or not there, whenever the process ends.
 
     Args:
         folder: Folder to write.
@@ -61,32 +67,42 @@ def write(
             f"The folder {str(folder)!r} holds shards already. Expected a "
             "folder without. Delete it, or choose another."
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    with files.replacing(folder, last=INDEX) as part:
+        part.mkdir()
+        pieces = [rows] if isinstance(rows, np.ndarray) else rows
+        index = _write(part, pieces, shards)
+        text = json.dumps(index, indent=2) + "\n"
+        (part / INDEX).write_text(text, encoding="utf-8")
+    return Shards(folder)
+
+
+def _write(
+    folder: Path, pieces: Iterable[np.ndarray], shards: int
+) -> dict[str, Json]:
+    """Write the rows; what is to be known of them."""
     digest, count = hashlib.sha256(), 0
     found: set[tuple] = set()
     with contextlib.ExitStack() as stack:
-        files = [
+        writers = [
             stack.enter_context(tf.io.TFRecordWriter(str(path)))
             for path in _files(folder, shards)
         ]
-        for piece in [rows] if isinstance(rows, np.ndarray) else rows:
-            piece = np.asarray(piece)
-            if piece.dtype.kind not in "uifb":
-                expected = "numbers"
+        for piece in map(np.asarray, pieces):
+            if piece.dtype.name not in TYPES:
+                expected = f"numbers of one of the types {', '.join(TYPES)}"
                 raise TypeError(
-                    validation.invalid("rows", expected, piece.dtype)
+                    validation.invalid("rows", expected, piece.dtype.name)
                 )
-            found.add((piece.shape[1:], piece.dtype.newbyteorder("<")))
+            found.add((piece.shape[1:], piece.dtype.name))
             if len(found) > 1:
                 raise ValueError(
                     "The pieces of `rows` differ. Expected one shape of row "
                     f"and one type. Received: {sorted(map(str, found))}"
                 )
-            piece = piece.astype(piece.dtype.newbyteorder("<"), copy=False)
-            for row in piece:
+            for row in piece.astype(piece.dtype.newbyteorder("<"), copy=False):
                 data = row.tobytes()
                 digest.update(data)
-                files[count % shards].write(_example(data))
+                writers[count % shards].write(_example(data))
                 count += 1
     if count < shards:
         raise ValueError(
@@ -94,17 +110,13 @@ def write(
             f"each. Received: {count} rows, shards={shards}"
         )
     ((shape, dtype),) = found
-    index = {
+    return {
         "rows": count,
         "shards": shards,
-        "shape": shape,
-        "dtype": dtype.name,
+        "shape": list(shape),
+        "dtype": dtype,
         "sha256": digest.hexdigest(),
     }
-    half = folder / f"{INDEX}.part"
-    half.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
-    os.replace(half, folder / INDEX)
-    return Shards(folder)
 
 
 def _files(folder: Path, shards: int) -> list[Path]:
@@ -239,7 +251,7 @@ class Shards:
         if seed is not None:
             seed = tf.convert_to_tensor(seed)
             order = tf.random.experimental.stateless_shuffle(order, seed)
-        files = tf.gather(tf.constant(self.files), order)
+        names = tf.gather(tf.constant(self.files), order)
 
         def shuffle(number: tf.Tensor, records: tf.Tensor) -> tf.Tensor:
             own = tf.random.experimental.stateless_fold_in(seed, number)
@@ -248,7 +260,7 @@ class Shards:
             return tf.gather(records, order)
 
         def lane(number: tf.Tensor) -> tf.data.Dataset:
-            windows = tf.data.TFRecordDataset(files[number::lanes])
+            windows = tf.data.TFRecordDataset(names[number::lanes])
             windows = windows.batch(window)
             if seed is not None:
                 # Each window of each lane draws an order of its own.
@@ -276,9 +288,5 @@ class Shards:
         """Serialized examples `[B]` as rows `[B, ...]`."""
         feature = {"x": tf.io.FixedLenFeature([], tf.string)}
         data = tf.io.parse_example(records, feature)["x"]
-        boolean = self.dtype == "bool"
-        kind = tf.uint8 if boolean else tf.as_dtype(self.dtype)
-        length = math.prod(self.row) * kind.size
-        rows = tf.io.decode_raw(data, kind, fixed_length=length)
-        rows = tf.reshape(rows, [records.shape[0] or -1, *self.row])
-        return tf.cast(rows, tf.bool) if boolean else rows
+        rows = tf.io.decode_raw(data, self.dtype)
+        return tf.reshape(rows, [records.shape[0] or -1, *self.row])
