@@ -333,7 +333,7 @@ def run_sheet(arguments: argparse.Namespace) -> None:
             "No preset has a picture. Expected names of presets with "
             f"{recipes.PICTURE}. Received: {list(names)}"
         )
-    plots.contact_sheet(pictures).savefig(arguments.out)
+    plots.save(plots.contact_sheet(pictures), arguments.out)
     print(f"Drawn {len(pictures)} pictures: {arguments.out}")
 
 
@@ -379,5 +379,5 @@ def _print_figures(metrics: dict[str, Any]) -> None:
 
 
 def _save(figure: Figure, path: str) -> None:
-    figure.savefig(path)
+    plots.save(figure, path)
     print(f"Wrote {path}.")

@@ -8,9 +8,6 @@ import contextlib
 import importlib
 import importlib.util
 import logging
-import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -22,6 +19,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.types import Rows
@@ -141,10 +139,7 @@ def write(
             'them by `pip install "keras-ae[export]"`.'
         )
     target = _checked_path(filepath, chosen)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target if target.is_dir() else target.parent
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=beside) as scratch:
-        product = Path(scratch) / target.name
+    with files.replacing(target, "saved_model.pb") as product:
         with _explained(model, format, "can not be converted", OSError):
             chosen.convert(model, product, **options)
         with _explained(model, format, "can not be opened or run"):
@@ -158,7 +153,6 @@ def write(
                 "file is less precise on purpose (quantized, say), give a "
                 "larger `tolerance`; else export as 'tf_saved_model'."
             )
-        _place(product, target)
 
 
 def _checked_path(filepath: str | Path, chosen: Format) -> Path:
@@ -194,24 +188,6 @@ def _explained(
             "'tf_saved_model', which has every operation of TensorFlow, or "
             "replace the layer that needs it."
         ) from error
-
-
-def _place(product: Path, target: Path) -> None:
-    """Move what was written to where it belongs.
-
-    A folder that exists may hold other files, or be a volume of its own, so
-    its parts are replaced one by one; the graph, without which nobody takes
-    it for a SavedModel, goes first and comes last.
-    """
-    if not target.is_dir():
-        os.replace(product, target)
-        return
-    graph = "saved_model.pb"
-    (target / graph).unlink(missing_ok=True)
-    for part in sorted(product.iterdir(), key=lambda p: p.name == graph):
-        if (target / part.name).is_dir():
-            shutil.rmtree(target / part.name)
-        os.replace(part, target / part.name)
 
 
 def _saved_model(

@@ -18,9 +18,11 @@ a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
 epochs in which the weight of the KL rises to 1, and `"beta_1"` of Adam.
 """
 
+import contextlib
+import csv
+import io
 import json
-import shutil
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,13 @@ import numpy as np
 
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
+from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.types import Logs
 from keras_ae.core.types import Rows
 from keras_ae.model.base import BaseAutoencoder
+from keras_ae.model.checkpoint import Checkpoint
 from keras_ae.parts import schedules
 from keras_ae.zoo import datasets
 from keras_ae.zoo import store
@@ -93,8 +97,9 @@ def train(
 ) -> BaseAutoencoder:
     """Train the model of a recipe; after a kill, go on where it stopped.
 
-    The state is kept after every few epochs in `<runs>/<preset>/backup`, the
-    history in `<runs>/<preset>/history.csv`.
+    The state is kept after every epoch in `<runs>/<preset>/checkpoints`, the
+    history in `<runs>/<preset>/history.csv`. A training that is complete is
+    restored from there.
 
     Args:
         recipe: See `read`.
@@ -104,9 +109,15 @@ def train(
     Returns:
         The trained model; compile it before `evaluate`.
     """
-    folder = Path(runs) / recipe["preset"]
-    _claim(folder, recipe)
-    (x, _), _ = data(recipe)
+    with _claimed(Path(runs) / recipe["preset"], recipe) as folder:
+        (x, _), _ = data(recipe)
+        return _train(recipe, x, folder, verbose)[0]
+
+
+def _train(
+    recipe: dict[str, Any], x: Rows, folder: Path, verbose: int
+) -> tuple[BaseAutoencoder, float]:
+    """The trained model, and the seconds of its epochs."""
     settings = recipe["training"]
     batch_size, epochs = settings["batch_size"], settings["epochs"]
     examples = measures.examples(x)
@@ -121,20 +132,15 @@ def train(
     model.compile(
         optimizer(settings, epochs * steps_per_epoch), loss_weights=weights
     )
-    callbacks = [
-        keras.callbacks.BackupAndRestore(folder / "backup"),
-        keras.callbacks.CSVLogger(folder / "history.csv", append=True),
-        WallTime(folder / "seconds.txt"),
-    ]
+    run = Run(folder)
     model.fit(
         x,
         batch_size=batch_size,
         epochs=epochs,
-        callbacks=callbacks,
+        callbacks=[run],
         verbose=verbose,
     )
-    model.save_weights(folder / store.WEIGHTS)
-    return model
+    return model, run.seconds
 
 
 def publish(
@@ -151,16 +157,10 @@ def publish(
         runs: As in `train`.
         verbose: As in `fit`.
     """
-    work = Path(runs) / recipe["preset"]
-    weights = work / store.WEIGHTS
-    _claim(work, recipe)
-    splits = data(recipe)
+    with _claimed(Path(runs) / recipe["preset"], recipe) as work:
+        splits = data(recipe)
+        model, seconds = _train(recipe, splits[0][0], work, verbose)
     _, (x, y) = splits
-    if weights.is_file():
-        model = create(recipe, measures.examples(x).shape[1:])
-        model.load_weights(weights)
-    else:
-        model = train(recipe, runs, verbose)
     model.compile()
     halve(model)
     picture = plots.overview(model, examples_of_each(x, y))
@@ -170,11 +170,9 @@ def publish(
         "data": described(recipe["data"]),
         "recipe": recipe,
         "metrics": measures.measure(model, recipe["metrics"], splits, verbose),
-        "wall_time": WallTime(work / "seconds.txt").seconds,
+        "wall_time": round(seconds, 3),
     }
-    store.save(model, folder, **about)
-    picture.savefig(Path(folder) / PICTURE, dpi=70)
-    shutil.rmtree(work / "backup", ignore_errors=True)
+    store.save(model, folder, {PICTURE: picture}, **about)
 
 
 def warmup(steps: int) -> schedules.BaseSchedule:
@@ -229,19 +227,23 @@ def halve(model: BaseAutoencoder) -> None:
         variable.assign(half.astype(value.dtype))
 
 
-def _claim(folder: Path, recipe: dict[str, Any]) -> None:
-    """Make a run folder a recipe's own, so that no other resumes from it."""
-    folder.mkdir(parents=True, exist_ok=True)
+@contextlib.contextmanager
+def _claimed(folder: Path, recipe: dict[str, Any]) -> Iterator[Path]:
+    """Inside, a run folder is this process' own; for good, it is a recipe's
+    own, so that no other resumes from it."""
     path = folder / "recipe.json"
     text = json.dumps(recipe, indent=2) + "\n"
-    if not path.is_file():
-        path.write_text(text, encoding="utf-8")
-    elif path.read_text(encoding="utf-8") != text:
-        raise ValueError(
-            f"The folder {str(folder)!r} holds the state of another training. "
-            f"Expected the recipe in {path.name} there. Received: a changed "
-            "recipe. Delete the folder, or choose another for `runs`."
-        )
+    with files.lock(folder):
+        if not path.is_file():
+            files.write_text(path, text)
+        elif path.read_text(encoding="utf-8") != text:
+            raise ValueError(
+                f"The folder {str(folder)!r} holds the state of another "
+                f"training. Expected the recipe in {path.name} there. "
+                "Received: a changed recipe. Delete the folder, or choose "
+                "another for `runs`."
+            )
+        yield folder
 
 
 def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
@@ -347,23 +349,33 @@ def recompute(
     return {key: (about["metrics"][key], found[key]) for key in found}
 
 
-class WallTime(keras.callbacks.Callback):
-    """Adds up the seconds of all epochs in a file, over restarts."""
+class Run(Checkpoint):
+    """A checkpoint with the history beside it, as a file to look at: written
+    whole each time, so that it has every epoch once, over restarts too.
 
-    def __init__(self, path: Path):
-        super().__init__()
-        self.path = path
+    Args:
+        folder: Of the run.
+    """
 
-    @property
-    def seconds(self) -> float:
-        """Seconds so far."""
-        return float(self.path.read_text()) if self.path.is_file() else 0.0
+    def __init__(self, folder: Path):
+        super().__init__(folder / "checkpoints")
+        self.path = folder / "history.csv"
 
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Start the clock."""
-        self.started = time.monotonic()
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Restore; a kill may have come between the two files."""
+        super().on_train_begin(logs)
+        self._show()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Add the epoch's seconds."""
-        total = self.seconds + time.monotonic() - self.started
-        self.path.write_text(f"{total:.3f}\n")
+        """Write both."""
+        super().on_epoch_end(epoch, logs)
+        self._show()
+
+    def _show(self) -> None:
+        history = self.model.history
+        columns = {"epoch": history.epoch} | history.history
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+        files.write_text(self.path, text.getvalue())

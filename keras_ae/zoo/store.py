@@ -23,8 +23,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from matplotlib.figure import Figure
 
 import keras_ae
+from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core.types import Json
 from keras_ae.model.base import BaseAutoencoder
@@ -76,6 +78,7 @@ def find(name: str | Path) -> Path:
     """
     path = _locate(name)
     if path.is_dir():
+        files.settle(path)
         return path
     return delivery.fetch(path.stem, _read_json(path))
 
@@ -84,6 +87,7 @@ def metadata(name: str | Path) -> dict[str, Any]:
     """The metadata of a preset; nothing is fetched."""
     path = _locate(name)
     if path.is_dir():
+        files.settle(path)
         return _read_json(path / METADATA)
     return delivery.check(path.stem, _read_json(path))["metadata"]
 
@@ -181,12 +185,18 @@ def _migrated(folder: Path, scratch: Path) -> Path:
     return copy
 
 
-def save(model: BaseAutoencoder, folder: str | Path, **about: Any) -> None:
+def save(
+    model: BaseAutoencoder,
+    folder: str | Path,
+    pictures: dict[str, Figure] | None = None,
+    **about: Any,
+) -> None:
     """Write a model to a preset folder, whole or not at all.
 
     Args:
         model: A built model of a registered variant.
         folder: Made if it is not there; files of a preset are replaced.
+        pictures: Name of a file to the figure that it holds.
         **about: Entries for the metadata, for example `recipe`, `metrics`.
 
     Raises:
@@ -223,9 +233,7 @@ def save(model: BaseAutoencoder, folder: str | Path, **about: Any) -> None:
     others = trust.packages(config)
     if others:
         summary["imports"] = others
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        whole = Path(scratch, folder.name)
+    with files.replacing(folder, METADATA) as whole:
         whole.mkdir()
         _write_json(whole / CONFIG, config)
         twin.save_weights(whole / WEIGHTS)
@@ -234,17 +242,8 @@ def save(model: BaseAutoencoder, folder: str | Path, **about: Any) -> None:
         _write_json(whole / METADATA, summary | about)
         text = cards.card(summary | about)
         (whole / cards.CARD).write_text(text, encoding="utf-8")
-        _move(whole, folder)
-
-
-def _move(whole: Path, folder: Path) -> None:
-    """Put a folder into its place, or its files into the one that is there,
-    the metadata, whose hashes make the others valid, last."""
-    if not folder.exists():
-        whole.rename(folder)
-        return
-    for file in sorted(whole.iterdir(), key=lambda file: file.name == METADATA):
-        file.replace(folder / file.name)
+        for name, figure in (pictures or {}).items():
+            figure.savefig(whole / name, dpi=70)
 
 
 def _compress(path: Path) -> None:
