@@ -175,7 +175,8 @@ def _train_with_workers(arguments: argparse.Namespace) -> None:
     strategy = workers.strategy()
     chief = replicas.is_chief(strategy)
     try:
-        recipes.train(recipe, arguments.runs, 2 if chief else 0, strategy)
+        with strategy.scope():
+            recipes.train(recipe, arguments.runs, verbose=2 if chief else 0)
     except RuntimeError as error:
         raise ValueError(str(error)) from error  # another worker was lost
     if chief:

@@ -23,6 +23,20 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return (resolver.task_type, resolver.task_id) == (first, 0)
 
 
+def agree(strategy: tf.distribute.Strategy, number: int) -> bool:
+    """Whether all workers call this with the same integer.
+
+    If not, one of them finds that the sum is not as many times its own.
+    """
+
+    @tf.function(autograph=False)
+    def add() -> tf.Tensor:
+        each = strategy.run(lambda: tf.constant(number, tf.int64))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None)
+
+    return int(add()) == number * strategy.num_replicas_in_sync
+
+
 def total(value: tf.Tensor) -> tf.Tensor:
     """Sum of a tensor over all replicas, differentiable."""
     context = tf.distribute.get_replica_context()

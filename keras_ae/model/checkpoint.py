@@ -248,9 +248,8 @@ def _check_agreement(
 ) -> None:
     """Refuse that workers go on from different epochs."""
     with spread.guarded(strategy):
-        each = strategy.run(lambda: tf.constant(float(epoch)))
-        total = strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None)
-    if float(total) != epoch * strategy.num_replicas_in_sync:
+        same = replicas.agree(strategy, epoch)
+    if not same:
         raise ValueError(
             "The workers found different checkpoints. Expected the same in "
             f"{str(folder)!r} on all of them, a folder that they share. "

@@ -15,11 +15,14 @@
 A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
 a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
 `"start"`, a preset whose encoder and decoder it starts from, `"kl_warmup"`,
-epochs in which the weight of the KL rises to 1, and `"beta_1"` of Adam.
+epochs in which the weight of the KL rises to 1, and `"beta_1"` of Adam. Data
+may have `"shards"`, a folder of rows on disk that are trained on instead of
+those of that name; see `keras_ae.shards`.
 """
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -28,14 +31,19 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from keras_ae import spaces
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
 from keras_ae.core import files
 from keras_ae.core import registry
+from keras_ae.core import replicas
+from keras_ae.core import shards
 from keras_ae.core import validation
 from keras_ae.core.types import Logs
 from keras_ae.core.types import Rows
+from keras_ae.model import spread
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.model.checkpoint import Checkpoint
 from keras_ae.parts import schedules
@@ -84,7 +92,9 @@ def read(path: str | Path) -> dict[str, Any]:
     return recipe
 
 
-def create(recipe: dict[str, Any], input_shape: tuple) -> BaseAutoencoder:
+def create(
+    recipe: dict[str, Any], input_shape: tuple | spaces.BaseSpace
+) -> BaseAutoencoder:
     """The untrained model of a recipe."""
     arguments = dict(recipe["model"])
     return registry.create(
@@ -99,7 +109,8 @@ def train(
 
     The state is kept after every epoch in `<runs>/<preset>/checkpoints`, the
     history in `<runs>/<preset>/history.csv`. A training that is complete is
-    restored from there.
+    restored from there. Inside `strategy.scope()` the strategy's replicas
+    train together; several workers share the folder.
 
     Args:
         recipe: See `read`.
@@ -111,6 +122,7 @@ def train(
     """
     with _claimed(Path(runs) / recipe["preset"], recipe) as folder:
         (x, _), _ = data(recipe)
+        _check_workers(recipe, x)
         return _train(recipe, x, folder, verbose)[0]
 
 
@@ -121,11 +133,15 @@ def _train(
     settings = recipe["training"]
     batch_size, epochs = settings["batch_size"], settings["epochs"]
     examples = measures.examples(x)
-    model = create(recipe, examples.shape[1:])
+    shape, steps_per_epoch = examples.shape[1:], -(-len(examples) // batch_size)
+    if isinstance(x, shards.Shards):
+        steps_per_epoch = x.batches(batch_size)
+        if x.dtype == "uint8":
+            shape = spaces.Image(*shape)
+    model = create(recipe, shape)
     model.adapt(x)
     if "start" in settings:
         start(model, settings["start"])
-    steps_per_epoch = -(-len(examples) // batch_size)
     weights = {}
     if "kl_warmup" in settings:
         weights["kl"] = warmup(settings["kl_warmup"] * steps_per_epoch)
@@ -230,7 +246,11 @@ def halve(model: BaseAutoencoder) -> None:
 @contextlib.contextmanager
 def _claimed(folder: Path, recipe: dict[str, Any]) -> Iterator[Path]:
     """Inside, a run folder is this process' own; for good, it is a recipe's
-    own, so that no other resumes from it."""
+    own, so that no other resumes from it. Of several workers, the chief has
+    it for all."""
+    if not replicas.is_chief(tf.distribute.get_strategy()):
+        yield folder
+        return
     path = folder / "recipe.json"
     text = json.dumps(recipe, indent=2) + "\n"
     with files.lock(folder):
@@ -246,16 +266,40 @@ def _claimed(folder: Path, recipe: dict[str, Any]) -> Iterator[Path]:
         yield folder
 
 
+def _check_workers(recipe: dict[str, Any], x: Rows) -> None:
+    """Refuse that workers train different recipes, or on different shards."""
+    text = json.dumps(recipe, sort_keys=True) + getattr(x, "sha256", "")
+    digest = hashlib.sha256(text.encode()).digest()
+    strategy = tf.distribute.get_strategy()
+    with spread.guarded(strategy):
+        same = replicas.agree(strategy, int.from_bytes(digest[:4], "big"))
+    if not same:
+        raise ValueError(
+            "The workers do not train the same. Expected one recipe and one "
+            "folder of shards on all of them. Received: "
+            f"{recipe['preset']!r} on this one, another one elsewhere. Give "
+            "all of them the same files."
+        )
+
+
 def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     """`(x_train, y_train), (x_test, y_test)` as a recipe wants them.
 
     With `"binarization": "dynamic"` the training images are drawn anew at
     every epoch and the test images once, from seed 0. With `"condition":
     "labels"` x is the tuple of images and labels that conditional variants
-    take.
+    take. With `"shards": FOLDER` the training images are those that
+    `keras_ae.shards.write` wrote there, and y is None.
     """
     wanted = recipe["data"]
     (x, y), (x_test, y_test) = datasets.load(wanted["name"])
+    if "shards" in wanted:
+        x, y = shards.Shards(wanted["shards"]), None
+        if len(wanted) > 2:
+            raise ValueError(
+                "Shards are trained on as they are. Expected the keys 'name' "
+                f"and 'shards' in `data`. Received: {sorted(wanted)}"
+            )
     binarization = validation.check_in(
         "binarization", wanted.get("binarization"), _PREPROCESSING
     )
@@ -272,6 +316,9 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
 
 def described(wanted: dict[str, Any]) -> dict[str, Any]:
     """The data of a recipe, with their hash and what `data` does to them."""
+    if "shards" in wanted:
+        sha256 = shards.Shards(wanted["shards"]).sha256
+        wanted = wanted | {"sha256_of_shards": sha256}
     return wanted | {
         "sha256": datasets.fingerprint(wanted["name"]),
         "preprocessing": _PREPROCESSING[wanted.get("binarization")],
@@ -372,6 +419,8 @@ class Run(Checkpoint):
         self._show()
 
     def _show(self) -> None:
+        if not self._chief:
+            return
         history = self.model.history
         columns = {"epoch": history.epoch} | history.history
         text = io.StringIO()
