@@ -128,8 +128,9 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _show(index: int, lines: IO[str]) -> None:
-    for line in lines:
-        print(f"[worker {index}] {line}", end="", flush=True)
+    with lines:
+        for line in lines:
+            print(f"[worker {index}] {line}", end="", flush=True)
 
 
 def _reason(code: int) -> str:
