@@ -175,8 +175,7 @@ def _train_with_workers(arguments: argparse.Namespace) -> None:
     strategy = workers.strategy()
     chief = replicas.is_chief(strategy)
     try:
-        with strategy.scope():
-            recipes.train(recipe, arguments.runs, verbose=2 if chief else 0)
+        recipes.train(recipe, arguments.runs, 2 if chief else 0, strategy)
     except RuntimeError as error:
         raise ValueError(str(error)) from error  # another worker was lost
     if chief:

@@ -56,7 +56,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     Raises:
         ValueError: In `fit`: if the checkpoint is one of another model, if
-            the model is not built, if another process has the folder, or if
+            the model is not built, if several workers call `fit` inside the
+            strategy's scope, if another process has the folder, or if
             workers find different checkpoints.
 
     Example:
@@ -92,6 +93,13 @@ class Checkpoint(keras.callbacks.Callback):
                 "first."
             )
         strategy = backend.strategy(self.model)
+        if spread.has_workers(strategy) and tf.distribute.has_strategy():
+            raise ValueError(
+                "A checkpoint is written by one worker alone, which inside a "
+                "strategy's scope would wait for the others. Expected `fit` "
+                "outside of `strategy.scope()`. Received: inside. Only "
+                "`create` and `compile` belong there."
+            )
         self._chief = replicas.is_chief(strategy)
         self.seconds = 0.0
         with contextlib.ExitStack() as stack:

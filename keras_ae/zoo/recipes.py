@@ -103,31 +103,45 @@ def create(
 
 
 def train(
-    recipe: dict[str, Any], runs: str | Path = RUNS, verbose: int = 2
+    recipe: dict[str, Any],
+    runs: str | Path = RUNS,
+    verbose: int = 2,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> BaseAutoencoder:
     """Train the model of a recipe; after a kill, go on where it stopped.
 
     The state is kept after every epoch in `<runs>/<preset>/checkpoints`, the
     history in `<runs>/<preset>/history.csv`. A training that is complete is
-    restored from there. Inside `strategy.scope()` the strategy's replicas
-    train together; several workers share the folder.
+    restored from there.
 
     Args:
         recipe: See `read`.
         runs: Folder for the states of trainings.
         verbose: As in `fit`.
+        strategy: What to train under, one device by default. Of several
+            workers each calls this, with the same arguments, and `runs` is a
+            folder that they share.
 
     Returns:
         The trained model; compile it before `evaluate`.
     """
-    with _claimed(Path(runs) / recipe["preset"], recipe) as folder:
+    strategy = strategy or tf.distribute.get_strategy()
+    folder = Path(runs) / recipe["preset"]
+    owned = contextlib.nullcontext()
+    if replicas.is_chief(strategy):
+        owned = _claimed(folder, recipe)
+    with owned:
         (x, _), _ = data(recipe)
-        _check_workers(recipe, x)
-        return _train(recipe, x, folder, verbose)[0]
+        _check_workers(strategy, recipe, x)
+        return _train(recipe, x, folder, verbose, strategy)[0]
 
 
 def _train(
-    recipe: dict[str, Any], x: Rows, folder: Path, verbose: int
+    recipe: dict[str, Any],
+    x: Rows,
+    folder: Path,
+    verbose: int,
+    strategy: tf.distribute.Strategy,
 ) -> tuple[BaseAutoencoder, float]:
     """The trained model, and the seconds of its epochs."""
     settings = recipe["training"]
@@ -138,16 +152,20 @@ def _train(
         steps_per_epoch = x.batches(batch_size)
         if x.dtype == "uint8":
             shape = spaces.Image(*shape)
-    model = create(recipe, shape)
+    # The scope is for variables alone: what one worker did in it by itself,
+    # such as saving, would wait for the others.
+    with strategy.scope():
+        model = create(recipe, shape)
     model.adapt(x)
     if "start" in settings:
         start(model, settings["start"])
     weights = {}
     if "kl_warmup" in settings:
         weights["kl"] = warmup(settings["kl_warmup"] * steps_per_epoch)
-    model.compile(
-        optimizer(settings, epochs * steps_per_epoch), loss_weights=weights
-    )
+    with strategy.scope():
+        model.compile(
+            optimizer(settings, epochs * steps_per_epoch), loss_weights=weights
+        )
     run = Run(folder)
     model.fit(
         x,
@@ -173,9 +191,10 @@ def publish(
         runs: As in `train`.
         verbose: As in `fit`.
     """
+    one = tf.distribute.get_strategy()
     with _claimed(Path(runs) / recipe["preset"], recipe) as work:
         splits = data(recipe)
-        model, seconds = _train(recipe, splits[0][0], work, verbose)
+        model, seconds = _train(recipe, splits[0][0], work, verbose, one)
     _, (x, y) = splits
     model.compile()
     halve(model)
@@ -246,11 +265,7 @@ def halve(model: BaseAutoencoder) -> None:
 @contextlib.contextmanager
 def _claimed(folder: Path, recipe: dict[str, Any]) -> Iterator[Path]:
     """Inside, a run folder is this process' own; for good, it is a recipe's
-    own, so that no other resumes from it. Of several workers, the chief has
-    it for all."""
-    if not replicas.is_chief(tf.distribute.get_strategy()):
-        yield folder
-        return
+    own, so that no other resumes from it."""
     path = folder / "recipe.json"
     text = json.dumps(recipe, indent=2) + "\n"
     with files.lock(folder):
@@ -266,11 +281,12 @@ def _claimed(folder: Path, recipe: dict[str, Any]) -> Iterator[Path]:
         yield folder
 
 
-def _check_workers(recipe: dict[str, Any], x: Rows) -> None:
+def _check_workers(
+    strategy: tf.distribute.Strategy, recipe: dict[str, Any], x: Rows
+) -> None:
     """Refuse that workers train different recipes, or on different shards."""
     text = json.dumps(recipe, sort_keys=True) + getattr(x, "sha256", "")
     digest = hashlib.sha256(text.encode()).digest()
-    strategy = tf.distribute.get_strategy()
     with spread.guarded(strategy):
         same = replicas.agree(strategy, int.from_bytes(digest[:4], "big"))
     if not same:

@@ -147,20 +147,36 @@ def test_two_workers_are_one(runs):
     )
 
 
-def test_a_worker_that_fails_stops_all(here, capfd):
-    recipe = json.loads((here / "recipe.json").read_text())
-    recipe["model"]["variant"] = "vea"
-    (here / "bad.json").write_text(json.dumps(recipe))
-    assert main.main(["train", str(here / "bad.json"), "--workers", "2"]) == 2
-    out, err = capfd.readouterr()
-    assert "[worker 0] keras-ae: " in out and "'vea'" in out
-    assert "of 2 ended with exit code 2, and all were stopped" in err
+def test_a_worker_that_fails_stops_all(tmp_path, monkeypatch, capfd):
+    """Stand-ins for workers: the second one fails, the first would go on."""
+    script = tmp_path / "python"
+    script.write_text(
+        "#!/bin/sh\n"
+        'echo "$@"\n'
+        'case "$TF_CONFIG" in *\'"index": 1\'*) exit 3;; esac\n'
+        "exec sleep 60\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(workers.sys, "executable", str(script))
+    begin = time.monotonic()
+    with pytest.raises(
+        ChildProcessError, match="1 of 2 ended with exit code 3"
+    ):
+        workers.start(["train", "recipe.json"], 2)
+    assert time.monotonic() - begin < 30
+    out = capfd.readouterr().out
+    for index in range(2):
+        assert f"[worker {index}] -m keras_ae train recipe.json" in out
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
-        (["vae", "--workers", "2"], None, "Several workers train a recipe"),
+        (
+            ["vae", "--latent-dim=2", "--workers=2"],
+            None,
+            "Several workers train a recipe",
+        ),
         (["recipe.json", "--workers", "0"], None, "`--workers`"),
         (["recipe.json"], "{", "TF_CONFIG. Expected the addresses"),
         (["recipe.json"], '{"cluster": {}}', "TF_CONFIG. Expected the addre"),
