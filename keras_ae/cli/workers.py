@@ -101,20 +101,19 @@ def start(argv: Sequence[str], count: int) -> None:
             reader = threading.Thread(target=_show, args=(index, worker.stdout))
             reader.start()
             readers.append(reader)
-        while any(worker.poll() is None for worker in workers):
-            if any(worker.returncode for worker in workers):
-                break
+        codes: list[int | None] = [None]
+        while None in codes and not any(codes):
             time.sleep(0.1)
-        failed = [i for i, worker in enumerate(workers) if worker.returncode]
+            codes = [worker.poll() for worker in workers]
     for reader in readers:
         reader.join()
-    if failed:
-        first = failed[0]
-        raise ChildProcessError(
-            f"Worker {first} of {count} {_reason(workers[first].returncode)}, "
-            "and all were stopped. Give the same command again to go on from "
-            "the last checkpoint."
-        )
+    for index, code in enumerate(codes):
+        if code:
+            raise ChildProcessError(
+                f"Worker {index} of {count} {_reason(code)}, and all were "
+                "stopped. Give the same command again to go on from the last "
+                "checkpoint."
+            )
 
 
 def _free_ports(count: int) -> list[int]:
