@@ -27,6 +27,9 @@ TYPES = (
     *("bool", "uint8", "uint16", "int8", "int16", "int32", "int64"),
     *("float16", "float32", "float64"),
 )
+#: For functions without control flow, whose sources need not be read.
+PLAIN = tf.autograph.experimental.do_not_convert
+LANES = 256  # the most workers, and files open at a time on one machine
 SAMPLE = 10_000  # rows that stand for all where a model is prepared
 
 
@@ -193,9 +196,10 @@ class Shards:
         return next(iter(self.ordered(min(SAMPLE, self.rows)))).numpy()
 
     def lanes(self, batch_size: int) -> int:
-        """Files that are read at a time: as many as share out both the files
-        and the batch, their greatest common divisor."""
-        return math.gcd(self.shards, batch_size)
+        """Files that are read at a time: the most, of at most 256, that share
+        out both the files and the batch."""
+        both = math.gcd(self.shards, batch_size)
+        return max(n for n in range(1, LANES + 1) if both % n == 0)
 
     def batches(self, batch_size: int) -> int:
         """Batches in a pass, all of `batch_size` rows. Less than a batch and
@@ -253,12 +257,14 @@ class Shards:
             order = tf.random.experimental.stateless_shuffle(order, seed)
         names = tf.gather(tf.constant(self.files), order)
 
+        @PLAIN
         def shuffle(number: tf.Tensor, records: tf.Tensor) -> tf.Tensor:
             own = tf.random.experimental.stateless_fold_in(seed, number)
             order = tf.range(tf.size(records))
             order = tf.random.experimental.stateless_shuffle(order, own)
             return tf.gather(records, order)
 
+        @PLAIN
         def lane(number: tf.Tensor) -> tf.data.Dataset:
             windows = tf.data.TFRecordDataset(names[number::lanes])
             windows = windows.batch(window)
@@ -275,15 +281,20 @@ class Shards:
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
+
+        @PLAIN
+        def rows(records: tf.Tensor) -> tf.Tensor:
+            return self._rows(tf.reshape(records, [batch_size // parts]))
+
         batches = shares.batch(own, drop_remainder=True)
-        size = batch_size // parts
         batches = batches.map(
-            lambda records: self._rows(tf.reshape(records, [size])),
+            rows,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
         return _counted(batches, steps)
 
+    @PLAIN
     def _rows(self, records: tf.Tensor) -> tf.Tensor:
         """Serialized examples `[B]` as rows `[B, ...]`."""
         feature = {"x": tf.io.FixedLenFeature([], tf.string)}

@@ -310,12 +310,14 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     wanted = recipe["data"]
     (x, y), (x_test, y_test) = datasets.load(wanted["name"])
     if "shards" in wanted:
-        x, y = shards.Shards(wanted["shards"]), None
-        if len(wanted) > 2:
+        surplus = sorted(set(wanted) - {"name", "shards", "window"})
+        if surplus:
             raise ValueError(
-                "Shards are trained on as they are. Expected the keys 'name' "
-                f"and 'shards' in `data`. Received: {sorted(wanted)}"
+                "Shards are trained on as they are. Expected 'name', 'shards' "
+                f"and 'window' in `data` alone. Received: {surplus} too"
             )
+        window = {k: wanted[k] for k in ("window",) if k in wanted}
+        x, y = shards.Shards(wanted["shards"], **window), None
     binarization = validation.check_in(
         "binarization", wanted.get("binarization"), _PREPROCESSING
     )
