@@ -23,6 +23,7 @@ from keras_ae.core import replicas
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import Rows
+from keras_ae.model import spread
 from keras_ae.zoo import card
 from keras_ae.zoo import recipes
 from keras_ae.zoo import reproduction
@@ -176,10 +177,13 @@ def _train_with_workers(arguments: argparse.Namespace) -> None:
     chief = replicas.is_chief(strategy)
     try:
         recipes.train(recipe, arguments.runs, 2 if chief else 0, strategy)
+        if chief:
+            _publish(recipe, arguments.out, arguments.runs, verbose=0)
+        # Who ends before the others is taken for lost.
+        with spread.guarded(strategy):
+            replicas.agree(strategy, 0)
     except RuntimeError as error:
         raise ValueError(str(error)) from error  # another worker was lost
-    if chief:
-        _publish(recipe, arguments.out, arguments.runs, verbose=0)
 
 
 def _is_variant(target: str) -> bool:
