@@ -17,6 +17,7 @@ from keras_ae.analysis import callbacks as callbacks  # noqa: E402
 from keras_ae.analysis import evaluation as evaluation  # noqa: E402
 from keras_ae.analysis import plots as plots  # noqa: E402
 from keras_ae.core import registry as registry  # noqa: E402
+from keras_ae.core import shards as shards  # noqa: E402
 from keras_ae.core import validation as validation  # noqa: E402
 from keras_ae.core.registry import create as create  # noqa: E402
 from keras_ae.core.registry import get as get  # noqa: E402
@@ -76,6 +77,7 @@ for _module in (
     plots,
     priors,
     schedules,
+    shards,
     sparsity,
     validation,
 ):

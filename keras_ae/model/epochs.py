@@ -207,7 +207,8 @@ def _pass(
 
 
 def _reset(model: keras.Model) -> None:
-    with backend.strategy(model).scope():
+    strategy = backend.strategy(model)
+    with strategy.scope(), spread.guarded(strategy):
         model.reset_metrics()
 
 

@@ -216,7 +216,9 @@ def arrays(value: Any) -> Any:
             )
         return np.asarray(value)
     return keras.tree.map_structure(
-        lambda t: t if tf.is_tensor(t) or hasattr(t, "draw") else np.asarray(t),
+        lambda t: (
+            t if tf.is_tensor(t) or hasattr(t, "source") else np.asarray(t)
+        ),
         value,
     )
 
@@ -254,8 +256,15 @@ def split(data: tuple, fraction: float) -> tuple[tuple, tuple]:
         fraction: Share of the rows after the cut.
 
     Raises:
-        ValueError: If there are no rows on one side.
+        ValueError: If there are no rows on one side, or rows on disk.
     """
+    if not all(hasattr(x, "__getitem__") for x in keras.tree.flatten(data[0])):
+        raise ValueError(
+            "Rows on disk are not split. Expected rows in memory for "
+            f"`validation_split`. Received: {type(data[0]).__name__}. Write "
+            "the rows that are kept apart to shards of their own, for "
+            "`validation_data`."
+        )
     rows = len(keras.tree.flatten(data[0])[0])
     cut = int(math.floor(rows * (1.0 - fraction)))
     if cut in (0, rows):

@@ -15,12 +15,14 @@ import tensorflow as tf
 
 from keras_ae.core import backend
 from keras_ae.core import rows as rows_of
+from keras_ae.core import shards
 from keras_ae.core import validation
 from keras_ae.model import checkpoint
 from keras_ae.model import epochs as loop
 from keras_ae.model import feed
 from keras_ae.model import finite
 from keras_ae.model import settings
+from keras_ae.model import sharded
 from keras_ae.model import speed
 from keras_ae.model import spread
 
@@ -58,7 +60,8 @@ class FastTraining(settings.Settings):
         every worker is given the same rows, or the same `tf.data.Dataset`.
 
         Args:
-            x: Rows in memory (NumPy, pandas, tensors) or a stream.
+            x: Rows in memory (NumPy, pandas, tensors), rows on disk
+                (`keras_ae.shards`) or a stream.
             y: Targets, if not `x` itself (for example clean images).
             batch_size: Rows in a batch. Defaults to 32.
             epochs: Passes over the data, see `keras.Model.fit`.
@@ -225,6 +228,7 @@ class FastTraining(settings.Settings):
         """
         if validation.is_array(x) and steps is None and not callbacks:
             return self.reconstruct(x, batch_size)
+        x = sharded.ordered(x, batch_size)
         strategy = backend.strategy(self)
         if spread.has_workers(strategy) and isinstance(x, tf.data.Dataset):
             # Each worker for itself; Keras' way would need all at once.
@@ -276,16 +280,22 @@ class FastTraining(settings.Settings):
             self.check_rows(rows_of.sources(x), y)
             if weight is not None:
                 validation.check_data("sample_weight", weight, ())
-            rows = {"x": x, "y": y, "sample_weight": weight}
-            source = feed.Feed(
-                {k: v for k, v in rows.items() if v is not None},
-                validation.check_count(
-                    "batch_size", 32 if batch_size is None else batch_size
-                ),
-                bool(shuffle),
-                steps,
-                endless=shuffle is not None and steps is not None,
+            batch_size = validation.check_count(
+                "batch_size", 32 if batch_size is None else batch_size
             )
+            rows = {"x": x, "y": y, "sample_weight": weight}
+            if isinstance(x, shards.Shards):
+                source = sharded.feed(
+                    rows, batch_size, bool(shuffle), steps, strategy
+                )
+            else:
+                source = feed.Feed(
+                    {k: v for k, v in rows.items() if v is not None},
+                    batch_size,
+                    bool(shuffle),
+                    steps,
+                    endless=shuffle is not None and steps is not None,
+                )
         else:
             with strategy.scope():
                 spreads = tf.distribute.has_strategy()
@@ -315,6 +325,7 @@ class FastTraining(settings.Settings):
     def _evaluation(self, data: tuple, batch_size: Any, steps: Any) -> Callable:
         """Checked and prepared once; function of callbacks and verbosity to
         the logs of an evaluation."""
+        data = (sharded.ordered(data[0], batch_size), *data[1:])
         if self._in_memory(data[0]):
             data = (feed.fixed(data[0]), *data[1:])
         source = self._source(data, batch_size, steps, None)

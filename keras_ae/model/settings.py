@@ -200,7 +200,7 @@ class Settings:
 
     def _function(self, name: str, source: Any) -> Callable:
         """The compiled call for a source, of any number of rows."""
-        if isinstance(source, feed.Feed):
+        if not isinstance(source, spread.StreamFeed):
             strategy = backend.strategy(self)
             hollow = source.shortest < strategy.num_replicas_in_sync
             function = self.block(name, hollow)

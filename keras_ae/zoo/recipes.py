@@ -15,11 +15,14 @@
 A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
 a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
 `"start"`, a preset whose encoder and decoder it starts from, `"kl_warmup"`,
-epochs in which the weight of the KL rises to 1, and `"beta_1"` of Adam.
+epochs in which the weight of the KL rises to 1, and `"beta_1"` of Adam. Data
+may have `"shards"`, a folder of rows on disk that are trained on instead of
+those of that name; see `keras_ae.shards`.
 """
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -28,14 +31,19 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from keras_ae import spaces
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
 from keras_ae.core import files
 from keras_ae.core import registry
+from keras_ae.core import replicas
+from keras_ae.core import shards
 from keras_ae.core import validation
 from keras_ae.core.types import Logs
 from keras_ae.core.types import Rows
+from keras_ae.model import spread
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.model.checkpoint import Checkpoint
 from keras_ae.parts import schedules
@@ -84,7 +92,9 @@ def read(path: str | Path) -> dict[str, Any]:
     return recipe
 
 
-def create(recipe: dict[str, Any], input_shape: tuple) -> BaseAutoencoder:
+def create(
+    recipe: dict[str, Any], input_shape: tuple | spaces.BaseSpace
+) -> BaseAutoencoder:
     """The untrained model of a recipe."""
     arguments = dict(recipe["model"])
     return registry.create(
@@ -93,7 +103,10 @@ def create(recipe: dict[str, Any], input_shape: tuple) -> BaseAutoencoder:
 
 
 def train(
-    recipe: dict[str, Any], runs: str | Path = RUNS, verbose: int = 2
+    recipe: dict[str, Any],
+    runs: str | Path = RUNS,
+    verbose: int = 2,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> BaseAutoencoder:
     """Train the model of a recipe; after a kill, go on where it stopped.
 
@@ -105,33 +118,54 @@ def train(
         recipe: See `read`.
         runs: Folder for the states of trainings.
         verbose: As in `fit`.
+        strategy: What to train under, one device by default. Of several
+            workers each calls this, with the same arguments, and `runs` is a
+            folder that they share.
 
     Returns:
         The trained model; compile it before `evaluate`.
     """
-    with _claimed(Path(runs) / recipe["preset"], recipe) as folder:
+    strategy = strategy or tf.distribute.get_strategy()
+    folder = Path(runs) / recipe["preset"]
+    owned = contextlib.nullcontext()
+    if replicas.is_chief(strategy):
+        owned = _claimed(folder, recipe)
+    with owned:
         (x, _), _ = data(recipe)
-        return _train(recipe, x, folder, verbose)[0]
+        _check_workers(strategy, recipe, x)
+        return _train(recipe, x, folder, verbose, strategy)[0]
 
 
 def _train(
-    recipe: dict[str, Any], x: Rows, folder: Path, verbose: int
+    recipe: dict[str, Any],
+    x: Rows,
+    folder: Path,
+    verbose: int,
+    strategy: tf.distribute.Strategy,
 ) -> tuple[BaseAutoencoder, float]:
     """The trained model, and the seconds of its epochs."""
     settings = recipe["training"]
     batch_size, epochs = settings["batch_size"], settings["epochs"]
     examples = measures.examples(x)
-    model = create(recipe, examples.shape[1:])
+    shape, steps_per_epoch = examples.shape[1:], -(-len(examples) // batch_size)
+    if isinstance(x, shards.Shards):
+        steps_per_epoch = x.batches(batch_size)
+        if x.dtype == "uint8":
+            shape = spaces.Image(*shape)
+    # The scope is for variables alone: what one worker did in it by itself,
+    # such as saving, would wait for the others.
+    with strategy.scope():
+        model = create(recipe, shape)
     model.adapt(x)
     if "start" in settings:
         start(model, settings["start"])
-    steps_per_epoch = -(-len(examples) // batch_size)
     weights = {}
     if "kl_warmup" in settings:
         weights["kl"] = warmup(settings["kl_warmup"] * steps_per_epoch)
-    model.compile(
-        optimizer(settings, epochs * steps_per_epoch), loss_weights=weights
-    )
+    with strategy.scope():
+        model.compile(
+            optimizer(settings, epochs * steps_per_epoch), loss_weights=weights
+        )
     run = Run(folder)
     model.fit(
         x,
@@ -157,9 +191,10 @@ def publish(
         runs: As in `train`.
         verbose: As in `fit`.
     """
+    one = tf.distribute.get_strategy()
     with _claimed(Path(runs) / recipe["preset"], recipe) as work:
         splits = data(recipe)
-        model, seconds = _train(recipe, splits[0][0], work, verbose)
+        model, seconds = _train(recipe, splits[0][0], work, verbose, one)
     _, (x, y) = splits
     model.compile()
     halve(model)
@@ -246,16 +281,43 @@ def _claimed(folder: Path, recipe: dict[str, Any]) -> Iterator[Path]:
         yield folder
 
 
+def _check_workers(
+    strategy: tf.distribute.Strategy, recipe: dict[str, Any], x: Rows
+) -> None:
+    """Refuse that workers train different recipes, or on different shards."""
+    text = json.dumps(recipe, sort_keys=True) + getattr(x, "sha256", "")
+    digest = hashlib.sha256(text.encode()).digest()
+    with spread.guarded(strategy):
+        same = replicas.agree(strategy, int.from_bytes(digest[:4], "big"))
+    if not same:
+        raise ValueError(
+            "The workers do not train the same. Expected one recipe and one "
+            "folder of shards on all of them. Received: "
+            f"{recipe['preset']!r} on this one, another one elsewhere. Give "
+            "all of them the same files."
+        )
+
+
 def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     """`(x_train, y_train), (x_test, y_test)` as a recipe wants them.
 
     With `"binarization": "dynamic"` the training images are drawn anew at
     every epoch and the test images once, from seed 0. With `"condition":
     "labels"` x is the tuple of images and labels that conditional variants
-    take.
+    take. With `"shards": FOLDER` the training images are those that
+    `keras_ae.shards.write` wrote there, and y is None.
     """
     wanted = recipe["data"]
     (x, y), (x_test, y_test) = datasets.load(wanted["name"])
+    if "shards" in wanted:
+        surplus = sorted(set(wanted) - {"name", "shards", "window"})
+        if surplus:
+            raise ValueError(
+                "Shards are trained on as they are. Expected 'name', 'shards' "
+                f"and 'window' in `data` alone. Received: {surplus} too"
+            )
+        window = {k: wanted[k] for k in ("window",) if k in wanted}
+        x, y = shards.Shards(wanted["shards"], **window), None
     binarization = validation.check_in(
         "binarization", wanted.get("binarization"), _PREPROCESSING
     )
@@ -272,6 +334,9 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
 
 def described(wanted: dict[str, Any]) -> dict[str, Any]:
     """The data of a recipe, with their hash and what `data` does to them."""
+    if "shards" in wanted:
+        sha256 = shards.Shards(wanted["shards"]).sha256
+        wanted = wanted | {"sha256_of_shards": sha256}
     return wanted | {
         "sha256": datasets.fingerprint(wanted["name"]),
         "preprocessing": _PREPROCESSING[wanted.get("binarization")],
@@ -372,6 +437,8 @@ class Run(Checkpoint):
         self._show()
 
     def _show(self) -> None:
+        if not self._chief:
+            return
         history = self.model.history
         columns = {"epoch": history.epoch} | history.history
         text = io.StringIO()

@@ -223,6 +223,14 @@ def test_missing_recipe_file(tmp_path):
             {"data": {"name": "digits", "binarization": "static"}},
             "`binarization`.*'dynamic'.*static",
         ),
+        (
+            {"data": {"name": "digits", "shards": "x", "condition": "labels"}},
+            r"Shards are trained on as they are.*\['condition'\]",
+        ),
+        (
+            {"data": {"name": "digits", "shards": "nowhere"}},
+            "'nowhere' holds no finished shards",
+        ),
         ({"model": {"variant": "vea", "latent_dim": 2}}, "'vae'.*'vea'"),
         (
             {"model": {"variant": "vae", "latent_dim": 2, "beta": 4}},
