@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
 
 STEPS = 128  # training steps between two looks at all weights
-KEPT = 2**24  # bytes of batches that are kept to be run again
+KEPT = 2**25  # bytes of batches that are kept to be run again
 
 
 class Watch:
