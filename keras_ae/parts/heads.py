@@ -179,6 +179,9 @@ class Gaussian(BaseHead):
     """
 
     floor = 1e-5  # keeps the density bounded where data are constant
+    #: Deviations from zero whose squares, 1e32, add up over a million values
+    #: to a number of single precision.
+    farthest = 1e16
 
     def __init__(
         self,
@@ -190,7 +193,8 @@ class Gaussian(BaseHead):
         if isinstance(scale, str):
             validation.check_in("scale", scale, ("learned", "shared"))
         else:
-            scale = validation.check_number("scale", scale, 0, open_low=True)
+            # The limits of single precision.
+            scale = validation.check_number("scale", scale, 1e-37, 1e37)
             if start is not None:
                 expected = "None for a scale that is fixed"
                 raise ValueError(validation.invalid("start", expected, start))
@@ -248,6 +252,21 @@ class Gaussian(BaseHead):
             return {0: mean, 1: np.full_like(mean, raw)}
         self.raw_scale.assign(raw)
         return {0: mean}
+
+    def check_support(self, name: str, value: np.ndarray) -> None:
+        """Any number whose density is one: at most 1e16 deviations from 0."""
+        fixed = isinstance(self.scale, float)
+        scale = self.scale if fixed else self.floor
+        low, high = float(np.min(value)), float(np.max(value))
+        if max(-low, high) > self.farthest * scale:
+            largest = self.farthest * scale
+            raise ValueError(
+                f"The density of `{name}` under a Gaussian likelihood of "
+                f"deviation {scale:g} leaves single precision. Expected "
+                f"values in [{-largest:g}, {largest:g}]. Received: values in "
+                f"[{low:g}, {high:g}]. Standardize the data, or use a larger "
+                "scale."
+            )
 
     def monitors(self) -> dict[str, tf.Tensor]:
         """`scale`: the shared deviation, in units of the data."""
