@@ -19,6 +19,7 @@ from keras_ae.model import compiled
 from keras_ae.model import export
 from keras_ae.model import finite
 from keras_ae.model import generate
+from keras_ae.model import magnitude
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Moment
 
@@ -204,13 +205,15 @@ class Inference:
         """`x` as arrays that fit the model.
 
         Raises:
-            ValueError: On another shape, no rows, NaN or infinite values.
+            ValueError: On another shape, no rows, NaN or infinite values,
+                and such as networks of type float16 do not reach.
             TypeError: Without conditions where the model is told some.
         """
         holes = self.missing == "mask"
         if self.given is None:
             x = np.asarray(x)
             self.space.check("x", x, holes)
+            magnitude.check_half(self, x)
             return x
         if not isinstance(x, tuple) or len(x) != 2:
             raise TypeError(
@@ -219,6 +222,7 @@ class Inference:
             )
         examples = np.asarray(x[0])
         self.space.check("x[0]", examples, holes)
+        magnitude.check_half(self, examples)
         return examples, self.given.check("x[1]", x[1], len(examples))
 
     def check_rows(self, x: Rows, y: ArrayLike | None = None) -> Rows:
@@ -236,9 +240,7 @@ class Inference:
             self.space.check("y", target, holes)
         name = "x" if y is None else "y"
         for part in self.space.chunks(target):
-            self.decoder.head.check_support(
-                name, np.nan_to_num(part) if holes else part
-            )
+            self.decoder.head.check_support(name, part)
         return inputs
 
     @classmethod

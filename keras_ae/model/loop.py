@@ -21,6 +21,7 @@ from keras_ae.model import checkpoint
 from keras_ae.model import epochs as loop
 from keras_ae.model import feed
 from keras_ae.model import finite
+from keras_ae.model import magnitude
 from keras_ae.model import settings
 from keras_ae.model import sharded
 from keras_ae.model import speed
@@ -278,6 +279,8 @@ class FastTraining(settings.Settings):
         if self._in_memory(data[0]):
             x, y, weight = map(feed.arrays, data)
             self.check_rows(rows_of.sources(x), y)
+            if shuffle is not None:
+                magnitude.check_trained(self, rows_of.sources(x), y)
             if weight is not None:
                 validation.check_data("sample_weight", weight, ())
             batch_size = validation.check_count(

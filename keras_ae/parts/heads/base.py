@@ -48,7 +48,8 @@ class Range(NamedTuple):
 
     def check(self, name: str, value: np.ndarray) -> None:
         """Raise `ValueError` if a value is not in the range."""
-        least, most = float(np.nanmin(value)), float(np.nanmax(value))
+        least = float(np.fmin.reduce(value, axis=None))
+        most = float(np.fmax.reduce(value, axis=None))
         low = least <= self.low if self.open_low else least < self.low
         fractions = self.whole and (np.abs(value - np.rint(value)) > 0).any()
         if low or most > self.high or fractions:
@@ -97,7 +98,8 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
         return tfd.Independent(distribution, rank - own)
 
     def check_support(self, name: str, value: np.ndarray) -> None:
-        """Raise `ValueError` if data lie outside the support."""
+        """Raise `ValueError` if data lie outside the support; holes, NaN, do
+        not."""
         if self.range is not None:
             self.range.check(name, value)
 

@@ -78,7 +78,8 @@ class Categorical(BaseHead):
     def check_support(self, name: str, value: np.ndarray) -> None:
         """Non-negative values that sum to one along the last axis."""
         sums = np.sum(value, axis=-1)
-        if np.min(value) < 0 or not np.allclose(sums, 1, atol=1e-4):
+        sums = sums[~np.isnan(sums)]
+        if (value < 0).any() or not np.allclose(sums, 1, atol=1e-4):
             raise ValueError(
                 f"`{name}` lies outside the support of a categorical "
                 "likelihood. Expected one-hot vectors along the last axis. "

@@ -55,7 +55,8 @@ class BaseLocationScale(BaseHead):
         if isinstance(scale, str):
             validation.check_in("scale", scale, ("learned", "shared"))
         else:
-            scale = validation.check_number("scale", scale, 0, open_low=True)
+            # The limits of single precision.
+            scale = validation.check_number("scale", scale, 1e-37, 1e37)
             if start is not None:
                 expected = "None for a scale that is fixed"
                 raise ValueError(validation.invalid("start", expected, start))
@@ -191,9 +192,29 @@ class Gaussian(BaseLocationScale):
         appendix C.2. https://arxiv.org/abs/1312.6114
     """
 
+    #: Deviations from zero whose squares, 1e32, add up over a million values
+    #: to a number of single precision.
+    farthest = 1e16
+
     def family(self, loc: tf.Tensor, scale: tf.Tensor) -> tfd.Distribution:
         """See `BaseLocationScale.family`."""
         return draws.Normal(loc, scale)
+
+    def check_support(self, name: str, value: np.ndarray) -> None:
+        """Any number whose density is one: at most 1e16 deviations from 0."""
+        fixed = isinstance(self.scale, float)
+        scale = self.scale if fixed else self.floor
+        low = float(np.fmin.reduce(value, axis=None))
+        high = float(np.fmax.reduce(value, axis=None))
+        if max(-low, high) > self.farthest * scale:
+            largest = self.farthest * scale
+            raise ValueError(
+                f"The density of `{name}` under a Gaussian likelihood of "
+                f"deviation {scale:g} leaves single precision. Expected "
+                f"values in [{-largest:g}, {largest:g}]. Received: values in "
+                f"[{low:g}, {high:g}]. Standardize the data, or use a larger "
+                "scale."
+            )
 
 
 @registry.register("laplace")
