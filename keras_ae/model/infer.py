@@ -287,7 +287,7 @@ class Inference:
             ...     sorted(p.name for p in Path(folder).iterdir())
             ['model.tflite']
         """
-        export.write(self, filepath, format, **kwargs)
+        return export.write(self, filepath, format, **kwargs)
 
     def export_endpoints(self) -> dict[str, tuple]:
         """name -> (function of tensors, signature) of the SavedModel."""

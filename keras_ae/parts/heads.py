@@ -35,6 +35,8 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     kind = "head"
 
     parts = 1
+    #: In words, which values can be; empty where any finite number can.
+    support = ""
     #: Where the head's own deviation starts; `"data"`: from the examples.
     start: str | float | None = None
 
@@ -60,6 +62,11 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     def check_support(self, name: str, value: np.ndarray) -> None:
         """Raise `ValueError` if data lie outside the support."""
         del name, value  # any finite number is inside
+
+    def inside(self, value: tf.Tensor) -> tf.Tensor:
+        """Which values of `[B, ...]` lie in the support, bool; NaN does. As
+        `check_support`, in a graph."""
+        return tf.ones_like(value, tf.bool)
 
     def starts(self) -> dict[int, float]:
         """Number of a part -> what its bias in the projection starts at; 0
@@ -275,6 +282,8 @@ class Bernoulli(BaseHead):
     levels in [0, 1] (then no longer the logarithm of a probability).
     """
 
+    support = "values in [0, 1]"
+
     def distribution(self, logits: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
         return densities.Bernoulli(logits=logits, dtype=tf.float32)
@@ -287,6 +296,10 @@ class Bernoulli(BaseHead):
         del variance  # follows from the mean
         p = np.clip(mean, RARE, 1 - RARE)
         return {0: np.log(p) - np.log1p(-p)}
+
+    def inside(self, value: tf.Tensor) -> tf.Tensor:
+        """See `BaseHead.inside`."""
+        return ~((value < 0) | (value > 1))
 
     def check_support(self, name: str, value: np.ndarray) -> None:
         """Values in [0, 1]."""
@@ -308,6 +321,8 @@ class Categorical(BaseHead):
     one-hot with `keras.utils.to_categorical`.
     """
 
+    support = "one-hot vectors along the last axis"
+
     def distribution(self, logits: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
         return tfd.OneHotCategorical(logits=logits, dtype=tf.float32)
@@ -318,6 +333,11 @@ class Categorical(BaseHead):
         """See `BaseHead.start_from`; shares are at least 0.001."""
         del variance  # follows from the mean
         return {0: np.log(np.maximum(mean, RARE))}
+
+    def inside(self, value: tf.Tensor) -> tf.Tensor:
+        """See `BaseHead.inside`."""
+        off = tf.abs(tf.reduce_sum(value, -1, keepdims=True) - 1)
+        return ~((value < 0) | (off > 1e-4))
 
     def check_support(self, name: str, value: np.ndarray) -> None:
         """Non-negative values that sum to one along the last axis."""

@@ -1,0 +1,80 @@
+"""OpenVINO: a folder with an intermediate representation an endpoint."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_ae.core.types import Json
+from keras_ae.model.formats import base
+from keras_ae.model.formats.base import Endpoints
+from keras_ae.model.formats.base import Format
+
+if TYPE_CHECKING:
+    from keras_ae.model.base import BaseAutoencoder
+
+#: Left to itself the runtime computes in half precision where it is faster.
+SINGLE = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+def convert(
+    model: "BaseAutoencoder",
+    endpoints: Endpoints,
+    path: Path,
+    compress_to_fp16: bool = False,
+) -> Json:
+    """See `Format.convert`.
+
+    Args:
+        model: What the endpoints are of.
+        endpoints: A file `NAME.xml`, with its weights in `NAME.bin`, each.
+        path: Folder to make.
+        compress_to_fp16: Whether weights are stored in half precision.
+    """
+    del model  # the endpoints hold it
+    import openvino
+
+    path.mkdir()
+    said = {}
+    for name, (function, specs) in endpoints.items():
+        concrete = function.get_concrete_function()
+        converted = openvino.convert_model(concrete)
+        names = [s.name for s in specs], concrete.structured_outputs
+        ports = converted.inputs, converted.outputs
+        for wanted, found in zip(names, ports, strict=True):
+            for port in found:
+                (own,) = port.get_names() & set(wanted)
+                port.get_tensor().set_names({own})
+        openvino.save_model(converted, path / f"{name}.xml", compress_to_fp16)
+        said[name] = {"file": f"{name}.xml"}
+    return said
+
+
+def read(path: Path) -> dict[str, Callable]:
+    """The endpoints, run by OpenVINO on the CPU in single precision."""
+    import openvino
+
+    core = openvino.Core()
+    said = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    return {
+        name: _answer(core.compile_model(path / about["file"], "CPU", SINGLE))
+        for name, about in said["endpoints"].items()
+    }
+
+
+def _answer(model: Callable) -> Callable:
+    def answer(values: dict) -> dict:
+        found = model(base.arrays(values))
+        return {
+            port.get_any_name(): np.array(value)
+            for port, value in found.items()
+        }
+
+    return answer
+
+
+FORMAT = Format(
+    convert, read, folder=True, needs=("openvino",), lacks=base.DRAWS
+)
