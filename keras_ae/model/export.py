@@ -153,7 +153,8 @@ def write(
             sizes = agreement.batch_sizes(input_signature)
             answers = chosen.open(product)
             references = {
-                n: (chosen.reference(n, f), s) for n, (f, s) in python.items()
+                n: (chosen.reference(n, *end), end[1])
+                for n, end in python.items()
             }
             found = agreement.difference(
                 model, answers, sizes, tolerance, references
@@ -198,7 +199,7 @@ class _Attempts:
             Exception: As `Format.convert`, if the first endpoint can not be.
         """
         out = {
-            name: f"the format lacks {lacking[0]}"
+            name: f"the format lacks {', '.join(lacking)}"
             for name, (function, _) in ends.items()
             if (lacking := _lacking(function, chosen.lacks))
         }

@@ -16,8 +16,8 @@ Endpoints = dict[str, tuple[Callable, list[tf.TensorSpec]]]
 DRAWS = ("StatelessRandom",)
 
 
-def _as_it_is(name: str, function: Callable) -> Callable:
-    del name  # all alike
+def _as_it_is(name: str, function: Callable, specs: list) -> Callable:
+    del name, specs  # all alike
     return function
 
 
@@ -35,8 +35,8 @@ class Format(NamedTuple):
             file with the reconstruction alone.
         needs: Modules without which it can not be written or opened.
         lacks: Beginnings of the names of operations that it never has.
-        reference: Name and Python function of an endpoint to the function
-            that its answers are compared with.
+        reference: Name, Python function and signature of an endpoint to the
+            function that its answers are compared with.
     """
 
     convert: Callable

@@ -1,6 +1,11 @@
-"""OpenVINO: a folder with an intermediate representation an endpoint."""
+"""OpenVINO: a folder with an intermediate representation an endpoint.
+
+Made from ONNX files: the runtime reads them in a fraction of the time that it
+needs for TensorFlow's graphs, and keeps the names.
+"""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +14,7 @@ import numpy as np
 
 from keras_ae.core.types import Json
 from keras_ae.model.formats import base
+from keras_ae.model.formats import onnx
 from keras_ae.model.formats.base import Endpoints
 from keras_ae.model.formats.base import Format
 
@@ -33,22 +39,22 @@ def convert(
         path: Folder to make.
         compress_to_fp16: Whether weights are stored in half precision.
     """
-    del model  # the endpoints hold it
     import openvino
 
     path.mkdir()
-    said = {}
-    for name, (function, specs) in endpoints.items():
-        concrete = function.get_concrete_function()
-        converted = openvino.convert_model(concrete)
-        names = [s.name for s in specs], concrete.structured_outputs
-        ports = converted.inputs, converted.outputs
-        for wanted, found in zip(names, ports, strict=True):
-            for port in found:
-                (own,) = port.get_names() & set(wanted)
-                port.get_tensor().set_names({own})
-        openvino.save_model(converted, path / f"{name}.xml", compress_to_fp16)
-        said[name] = {"file": f"{name}.xml"}
+    core = openvino.Core()
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "onnx"
+        said = onnx.convert(model, endpoints, source)
+        for name in said:
+            graph = core.read_model(source / said[name]["file"])
+            function, _ = endpoints[name]
+            outputs = function.get_concrete_function().structured_outputs
+            for port in graph.outputs:  # where tensors inside were the same
+                port.get_tensor().set_names(port.get_names() & set(outputs))
+            file = path / f"{name}.xml"
+            openvino.save_model(graph, file, compress_to_fp16)
+            said[name] = {"file": file.name}
     return said
 
 
@@ -76,5 +82,9 @@ def _answer(model: Callable) -> Callable:
 
 
 FORMAT = Format(
-    convert, read, folder=True, needs=("openvino",), lacks=base.DRAWS
+    convert,
+    read,
+    folder=True,
+    needs=("openvino", *onnx.FORMAT.needs),
+    lacks=base.DRAWS,
 )

@@ -83,12 +83,14 @@ def program(
     return code, weights
 
 
-def reference(name: str, function: Callable) -> Callable:
+def reference(name: str, function: Callable, specs: list) -> Callable:
     """Random numbers of a seed are others under XLA: those are compared with
     TensorFlow's own XLA, all else with Python."""
     if name != "sample":
         return function
-    return tf.function(function, jit_compile=True, autograph=False)
+    return tf.function(
+        function, input_signature=specs, jit_compile=True, autograph=False
+    )
 
 
 def read(path: Path) -> dict[str, Callable]:
