@@ -48,10 +48,6 @@ def convert(
         said = onnx.convert(model, endpoints, source)
         for name in said:
             graph = core.read_model(source / said[name]["file"])
-            function, _ = endpoints[name]
-            outputs = function.get_concrete_function().structured_outputs
-            for port in graph.outputs:  # where tensors inside were the same
-                port.get_tensor().set_names(port.get_names() & set(outputs))
             file = path / f"{name}.xml"
             openvino.save_model(graph, file, compress_to_fp16)
             said[name] = {"file": file.name}
@@ -64,19 +60,17 @@ def read(path: Path) -> dict[str, Callable]:
 
     core = openvino.Core()
     said = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    return {
-        name: _answer(core.compile_model(path / about["file"], "CPU", SINGLE))
-        for name, about in said["endpoints"].items()
-    }
+    answers = {}
+    for name, about in said["endpoints"].items():
+        model = core.compile_model(path / about["file"], "CPU", SINGLE)
+        answers[name] = _answer(model, [o["name"] for o in about["outputs"]])
+    return answers
 
 
-def _answer(model: Callable) -> Callable:
+def _answer(model: Callable, names: list[str]) -> Callable:
     def answer(values: dict) -> dict:
         found = model(base.arrays(values))
-        return {
-            port.get_any_name(): np.array(value)
-            for port, value in found.items()
-        }
+        return {name: np.array(found[name]) for name in names}
 
     return answer
 
