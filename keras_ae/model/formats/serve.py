@@ -39,28 +39,27 @@ def load(folder: str | Path) -> dict[str, Callable]:
         held = [weights[n] for n in about["weights"]]
         programs = {}
         for size, file in sorted(about["programs"].items(), key=_size):
-            ports = [_sized(about[k], int(size)) for k in ("inputs", "outputs")]
-            run = program(
-                (folder / file).read_bytes(), ports[0], held, ports[1]
+            inputs, outputs = (
+                _sized(about[ports], int(size))
+                for ports in ("inputs", "outputs")
             )
-            programs[int(size)] = run
-        answers[name] = _answer(about, programs)
+            inputs += [(w.shape, w.dtype) for w in held]
+            code = (folder / file).read_bytes()
+            programs[int(size)] = program(code, inputs, outputs)
+        answers[name] = _answer(about, programs, held)
     return answers
 
 
-def program(
-    code: bytes, inputs: list[tuple], weights: list, outputs: list[tuple]
-) -> Callable:
+def program(code: bytes, inputs: list[tuple], outputs: list[tuple]) -> Callable:
     """A portable program as a compiled function of JAX.
 
     Args:
         code: A StableHLO portable artifact.
-        inputs: (shape, dtype) of each input.
-        weights: Arrays, passed behind the inputs.
+        inputs: (shape, dtype) of each argument, weights among them.
         outputs: (shape, dtype) of each output.
 
     Returns:
-        Function of the inputs to a list of the outputs.
+        Function of the arguments to a list of the outputs.
     """
     import jax
 
@@ -69,14 +68,12 @@ def program(
         return [jax.numpy.zeros(shape, dtype) for shape, dtype in outputs]
 
     like = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in inputs]
-    like += [jax.ShapeDtypeStruct(w.shape, w.dtype) for w in weights]
     exported = dataclasses.replace(
         jax.export.export(jax.jit(shell))(*like),
         mlir_module_serialized=code,
         module_kept_var_idx=tuple(range(len(like))),
     )
-    call = jax.jit(exported.call)
-    return lambda *given: call(*given, *weights)
+    return jax.jit(exported.call)
 
 
 def _size(item: tuple[str, str]) -> int:
@@ -87,7 +84,7 @@ def _sized(ports: list[dict], size: int) -> list[tuple]:
     return [((size, *p["shape"][1:]), p["dtype"]) for p in ports]
 
 
-def _answer(about: dict, programs: dict[int, Callable]) -> Callable:
+def _answer(about: dict, programs: dict[int, Callable], held: list) -> Callable:
     outputs = [port["name"] for port in about["outputs"]]
 
     def answer(**values: np.ndarray) -> dict[str, np.ndarray]:
@@ -99,7 +96,8 @@ def _answer(about: dict, programs: dict[int, Callable]) -> Callable:
             part = [g[start : start + size] for g in given]
             real = len(part[0])
             full = [np.resize(p, (size, *p.shape[1:])) for p in part]
-            found.append([np.asarray(a)[:real] for a in programs[size](*full)])
+            answered = programs[size](*full, *held)
+            found.append([np.asarray(a)[:real] for a in answered])
         joined = map(np.concatenate, zip(*found, strict=True))
         return dict(zip(outputs, joined, strict=True))
 
