@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -32,6 +33,18 @@ from keras_ae.model.formats.base import Endpoints
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
+
+
+class Written(NamedTuple):
+    """What a file answers.
+
+    Attributes:
+        endpoints: Their names.
+        left_out: Those that the format can not hold: name to why.
+    """
+
+    endpoints: list[str]
+    left_out: dict[str, str]
 
 
 def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
@@ -81,7 +94,7 @@ def write(
     tolerance: float | None = None,
     input_signature: Tree | None = None,
     **options: Any,
-) -> list[str]:
+) -> Written:
     """Write a model in a format, once the file gave the numbers of Python.
 
     Endpoints with operations that the format has not are left out, which a
@@ -104,7 +117,7 @@ def write(
         **options: Of the format's `convert`, see `keras_ae.model.formats`.
 
     Returns:
-        Names of the endpoints that were written.
+        The endpoints that were written, and why others were not.
 
     Raises:
         ValueError: If the format is unknown, the path does not fit it, or
@@ -117,7 +130,7 @@ def write(
         >>> import tempfile
         >>> model = keras_ae.VAE.create((8,), 2, hidden=(16,))
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write(model, folder)
+        ...     write(model, folder).endpoints
         ['reconstruct', 'encode', 'decode', 'score', 'sample']
     """
     if format not in FORMATS:
@@ -174,7 +187,7 @@ def write(
             + ". Export as 'tf_saved_model' for all endpoints.",
             stacklevel=3,
         )
-    return [name for name in ends if name not in out]
+    return Written([name for name in ends if name not in out], out)
 
 
 class _Attempts:
