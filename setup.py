@@ -11,8 +11,16 @@ VERSION = re.search(
     re.MULTILINE,
 )[1]
 # The first tf2onnx that does not hold protobuf below the version that
-# TensorFlow needs; the first of the others that run on NumPy 2.
-EXPORT = ["tf2onnx>=1.17", "onnx>=1.17", "onnxruntime>=1.20"]
+# TensorFlow needs; the first ONNX and its runtime that run on NumPy 2; the
+# first OpenVINO that does. JAX reads StableHLO: 0.5 has `jax.export`'s
+# `Exported` as the reader uses it.
+EXPORT = [
+    "tf2onnx>=1.17",
+    "onnx>=1.17",
+    "onnxruntime>=1.20",
+    "openvino>=2024.5",
+    "jax>=0.5",
+]
 
 setup(
     name="keras-ae",
@@ -67,7 +75,7 @@ setup(
             "import-linter>=2.1",
             *EXPORT,
         ],
-        # Writes ONNX files, checks and runs them.
+        # Writes ONNX, OpenVINO and StableHLO files, checks and runs them.
         "export": EXPORT,
         # Rivals to be timed against.
         "bench": ["torch>=2.4", "jax>=0.4.30", "optax>=0.2", "pythae>=0.1.2"],

@@ -206,6 +206,42 @@ def inference(found: dict) -> str:
     return markdown.table(head, rows)
 
 
+def portable(found: dict) -> str:
+    """A row for each preset and precision, columns for each device; a device
+    that was not there leaves its own empty."""
+    devices = dict.fromkeys((*DEVICES, *found))
+    head = ["preset", "precision"]
+    for device in devices:
+        head += [f"{device}: {figure}" for figure in _FIGURES]
+    presets = dict.fromkeys(n for d in found.values() for n in d["presets"])
+    rows = []
+    for name in presets:
+        for precision in ("float32", "bfloat16"):
+            row = [f"`{name}`", precision]
+            for device in devices:
+                by_name = found.get(device, {}).get("presets", {})
+                row += _portable_cells(by_name.get(name, {}).get(precision))
+            rows.append(row)
+    return markdown.table(head, rows)
+
+
+#: Devices that have columns whether they were there or not.
+DEVICES = ("cpu", "gpu")
+_FIGURES = ("ms", "examples/s", "MB", "of peak")
+
+
+def _portable_cells(sizes: dict | None) -> list[str]:
+    if sizes is None:
+        return [""] * len(_FIGURES)
+    one, many = sizes["1"], sizes["256"]
+    return [
+        f"{one['seconds'] * 1e3:.3f}",
+        f"{many['examples/s']:,.0f}",
+        f"{many['memory MB']:.1f}",
+        f"{many['share of peak']:.0%}",
+    ]
+
+
 SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
     "training": training,
     "likelihood": likelihood,
@@ -252,6 +288,33 @@ def report() -> str:
             "`reconstruct`, form by form.",
             "",
             inference(found),
+        ]
+    found = common.read("portable")
+    if found:
+        peaks = "; ".join(
+            f"{device}: {about['device']['kind']}, JAX "
+            f"{about['device']['jax']}, {about['device']['date']}, peak "
+            + ", ".join(
+                f"{peak / 1e9:,.0f} GFLOP/s in {precision}"
+                for precision, peak in about["peak"].items()
+            )
+            for device, about in found.items()
+        )
+        lines += [
+            "",
+            "## Portable programs",
+            "",
+            "The same presets as StableHLO programs, run by JAX alone "
+            "(`python -m benchmarks.portable pack`, then `python "
+            "portable.zip --output benchmarks/results/portable.json` on the "
+            "device): latency of one example; throughput at batch 256, with "
+            "the memory of that program, and its share of the peak, which a "
+            "product of large matrices of the same type measures. All "
+            "answers were compared with those of TensorFlow on a CPU.",
+            "",
+            f"{peaks}.",
+            "",
+            portable(found),
         ]
     return "\n".join(lines) + "\n"
 

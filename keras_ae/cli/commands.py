@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -268,14 +269,16 @@ def run_export(arguments: argparse.Namespace) -> None:
     """Write a file for serving and name what it answers."""
     model = store.load(arguments.preset)
     try:
-        model.export(arguments.path, format=arguments.format)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The .* export of")  # below
+            written = model.export(arguments.path, format=arguments.format)
     except (ImportError, RuntimeError) as error:
         # A package is missing, or the format can not hold the model.
         raise ValueError(str(error)) from error
-    names = [*model.export_endpoints()]
-    if arguments.format != "tf_saved_model":
-        names = names[:1]  # the reconstruction
-    print(f"Wrote {arguments.path} with the signatures {', '.join(names)}.")
+    names = ", ".join(written.endpoints)
+    print(f"Wrote {arguments.path} with the signatures {names}.")
+    for name, why in written.left_out.items():
+        print(f"Without {name}: {why}.")
 
 
 def run_demo(arguments: argparse.Namespace) -> None:

@@ -166,7 +166,8 @@ def _parsers(
     added.add_argument(
         "--format",
         default="tf_saved_model",
-        help="tf_saved_model, onnx or litert (default: %(default)s)",
+        help="tf_saved_model, onnx, litert, openvino or stablehlo "
+        "(default: %(default)s)",
     )
     added = command("demo", "show everything once, on images of digits")
     added.add_argument(

@@ -123,12 +123,27 @@ def _by_rows(
         return draw(shape, key, alg=ALGORITHM)
     shape = tf.convert_to_tensor(shape)
     place = shape.shape[0] + seed.axis
-    here = tf.one_hot(place, shape.shape[0], dtype=tf.int32)
-    count = 1 if seed.shared else seed.total
-    numbers = draw(shape + here * (count - shape), seed.key, alg=ALGORITHM)
     if seed.shared:
-        return tf.broadcast_to(numbers, shape)
+        one = tf.concat([shape[:place], [1], shape[place + 1 :]], 0)
+        return tf.broadcast_to(_same_numbers(draw, one, seed.key), shape)
+    here = tf.one_hot(place, shape.shape[0], dtype=tf.int32)
+    full = shape + here * (seed.total - shape)
+    numbers = draw(full, seed.key, alg=ALGORITHM)
     return tf.slice(numbers, here * seed.offset, shape)
+
+
+def _same_numbers(
+    draw: Callable, shape: tf.Tensor, key: tf.Tensor
+) -> tf.Tensor:
+    """Numbers of one row; constants of a graph where key and shape are known
+    when it is made, so that it runs where there is no such generator, and
+    gives the same numbers under XLA."""
+    known, size = tf.get_static_value(key), tf.zeros(shape).shape
+    if known is None or not size.is_fully_defined():
+        return draw(shape, key, alg=ALGORITHM)
+    with tf.init_scope():
+        numbers = draw(size, known, alg=ALGORITHM)
+    return tf.constant(numbers.numpy())
 
 
 def sample(
@@ -205,5 +220,7 @@ class Normal(Rowwise, tfd.Normal):
         return standard.log_prob(distance) - tf.math.log(self.scale)
 
     def _sample_n(self, n: tf.Tensor, seed: Seed | RowSeed = None) -> tf.Tensor:
-        shape = tf.concat([[n], self.batch_shape_tensor()], 0)
-        return self.loc + self.scale * normal(shape, seed)
+        found = tf.unstack(self.batch_shape_tensor(), len(self.batch_shape))
+        known = zip(self.batch_shape, found, strict=True)
+        batch = [found if size is None else size for size, found in known]
+        return self.loc + self.scale * normal([n, *batch], seed)

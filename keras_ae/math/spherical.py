@@ -193,7 +193,16 @@ class PowerSpherical(draws.Rowwise, tfd.PowerSpherical):
         return tf.convert_to_tensor(self.mean_direction)
 
     def _variance(self) -> tf.Tensor:
-        return tf.linalg.diag_part(self.covariance())
+        # The diagonal of the covariance alone: with T = (1 + t) / 2 a beta
+        # variable, E[1 - t**2] = 4 E[T (1 - T)] is shared by the directions
+        # around the mean direction.
+        d = self.mean_direction.shape[-1]
+        b = (d - 1) / 2
+        a = (self.concentration + b)[..., None]
+        around = 4 * a * b / ((a + b) * (a + b + 1))  # E[1 - t**2]
+        square = self.mean_direction**2
+        along = around / (a + b)  # Var[t]
+        return along * square + around / (d - 1) * (1 - square)
 
     def _stddev(self) -> tf.Tensor:
         return tf.sqrt(self.variance())

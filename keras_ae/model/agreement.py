@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_ae.core.types import Tree
+from keras_ae.model.formats.base import Endpoints
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
@@ -41,18 +41,16 @@ def tolerance(model: "BaseAutoencoder") -> float:
     )
 
 
-def batch_sizes(input_signature: Tree | None = None, **options: Any) -> tuple:
+def batch_sizes(input_signature: Tree | None = None) -> tuple:
     """`ROWS`, or the rows of a batch that the user's signature fixes.
 
     Args:
         input_signature: None, or a structure of `tf.TensorSpec`.
-        **options: Others of `keras.Model.export`, which leave batches alone.
 
     Example:
         >>> batch_sizes(), batch_sizes([tf.TensorSpec([7, 8])])
         ((1, 3), (7,))
     """
-    del options
     specs = keras.tree.flatten(input_signature)
     fixed = {s.shape[0] for s in specs if s is not None} - {None}
     return tuple(fixed) or ROWS
@@ -63,6 +61,7 @@ def difference(
     answers: dict[str, Callable],
     sizes: tuple[int, ...],
     tolerance: float,
+    references: Endpoints | None = None,
 ) -> str:
     """Where a file differs from Python.
 
@@ -74,6 +73,8 @@ def difference(
         tolerance: Largest difference, relative to an output's largest number
             (or 1). Integers, shapes and names are to be equal. Endpoints that
             draw numbers without a seed of the caller are held to the shapes.
+        references: What to compare with. Defaults to
+            `model.export_endpoints()`.
 
     Returns:
         What was expected and received in the first place that differs, or
@@ -85,7 +86,7 @@ def difference(
         >>> difference(model, wrong, (1,), 1e-3)
         "'encode' of 1 rows: outputs ['mean', 'stddev']. Received: ['mean']"
     """
-    python = model.export_endpoints()
+    python = references or model.export_endpoints()
     # Of the same processor: others multiply matrices in fewer bits.
     with tf.device("CPU"), model.evaluation_seeds():
         for rows in sizes:

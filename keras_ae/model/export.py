@@ -5,9 +5,9 @@ before it is put there: what `write` leaves behind is right, or nothing.
 """
 
 import contextlib
-import importlib
 import importlib.util
-import logging
+import json
+import os
 import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -16,39 +16,36 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
-import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core import validation
-from keras_ae.core.types import Rows
+from keras_ae.core.types import Json
 from keras_ae.core.types import Tree
 from keras_ae.model import agreement
 from keras_ae.model import finite
 from keras_ae.model.batch import joined
+from keras_ae.model.formats import FORMATS
+from keras_ae.model.formats import Format
+from keras_ae.model.formats import base
+from keras_ae.model.formats.base import Endpoints
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
 
 
-class Format(NamedTuple):
-    """How a kind of file is written and opened.
+class Written(NamedTuple):
+    """What a file answers.
 
     Attributes:
-        convert: `(model, path, **options)`; writes the file.
-        open: A path to the file's endpoints by name, each a function of
-            arrays by name to arrays by name.
-        folder: Whether it is a folder.
-        suffix: How a path must end.
-        needs: Modules without which it can not be written or opened.
+        endpoints: Their names.
+        left_out: Those that the format can not hold: name to why.
     """
 
-    convert: Callable
-    open: Callable
-    folder: bool = False
-    suffix: str = ""
-    needs: tuple[str, ...] = ()
+    endpoints: list[str]
+    left_out: dict[str, str]
 
 
 def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
@@ -74,7 +71,13 @@ def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
         return {"mean": model.decode(joined(z)).mean()}
 
     def score(*x: tf.Tensor) -> dict:
-        return model.score_terms(joined(x))
+        terms = model.score_terms(joined(x))
+        head, target = model.decoder.head, model.space.tensor(x[0])
+        if not head.support:
+            return terms
+        axes = [*range(1, len(target.shape))]
+        inside = tf.reduce_all(head.inside(target), axes)
+        return {n: tf.where(inside, t, np.nan) for n, t in terms.items()}
 
     inputs = model.input_specs()
     return {
@@ -101,21 +104,32 @@ def write(
     format: str = "tf_saved_model",
     *,
     tolerance: float | None = None,
+    input_signature: Tree | None = None,
     **options: Any,
-) -> None:
+) -> Written:
     """Write a model in a format, once the file gave the numbers of Python.
+
+    Endpoints with operations that the format has not are left out, which a
+    warning tells, and the manifest of a folder that has one; without
+    `reconstruct` nothing is written.
 
     Args:
         model: A built model.
-        filepath: Local path to write: a folder for `"tf_saved_model"`; for
-            `"litert"` a name that ends in `.tflite`. Missing folders above
-            are made. A SavedModel in a folder that exists replaces the one
-            there and leaves other files alone.
+        filepath: Local path to write: for `"litert"` a name that ends in
+            `.tflite`; for `"onnx"` a folder, or a name that ends in `.onnx`
+            for the reconstruction alone; for the others a folder. Missing
+            folders above are made. What is written into a folder that exists
+            replaces what is there under its names; other files stay.
         format: A name of `FORMATS`.
         tolerance: Largest difference from Python, relative to an output's
             largest number (or 1). Defaults to one of
             `agreement.TOLERANCES`.
-        **options: Of `keras.Model.export` for the format.
+        input_signature: Structure of `tf.TensorSpec` whose fixed batch is
+            that of all endpoints, or None for batches of any size.
+        **options: Of the format's `convert`, see `keras_ae.model.formats`.
+
+    Returns:
+        The endpoints that were written, and why others were not.
 
     Raises:
         ValueError: If the format is unknown, the path does not fit it, or
@@ -129,9 +143,8 @@ def write(
         >>> import tempfile
         >>> model = keras_ae.VAE.create((8,), 2, hidden=(16,))
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write(model, folder)
-        ...     sorted(tf.saved_model.load(folder).signatures)[:3]
-        ['decode', 'encode', 'reconstruct']
+        ...     write(model, folder).endpoints
+        ['reconstruct', 'encode', 'decode', 'score', 'sample']
     """
     if format not in FORMATS:
         raise ValueError(registry.unknown("format", format, FORMATS))
@@ -155,11 +168,22 @@ def write(
     target = _checked_path(filepath, chosen)
     with files.replacing(target, "saved_model.pb") as product:
         with _explained(model, format, "can not be converted", OSError):
-            chosen.convert(model, product, **options)
+            python = model.export_endpoints()
+            if chosen.folder and not chosen.is_folder(target):
+                python = {"reconstruct": python["reconstruct"]}
+            ends = base.compiled(python, input_signature)
+            attempts = _Attempts(product.parent, target.name)
+            made, out = attempts.convert(model, chosen, ends, options)
         with _explained(model, format, "can not be opened or run"):
-            sizes = agreement.batch_sizes(**options)
-            answers = chosen.open(product)
-            found = agreement.difference(model, answers, sizes, tolerance)
+            sizes = agreement.batch_sizes(input_signature)
+            answers = chosen.open(made)
+            references = {
+                n: (chosen.reference(n, *end), end[1])
+                for n, end in python.items()
+            }
+            found = agreement.difference(
+                model, answers, sizes, tolerance, references
+            )
         if found:
             raise RuntimeError(
                 f"The {format!r} export of {model.name!r} differs from "
@@ -167,6 +191,99 @@ def write(
                 "file is less precise on purpose (quantized, say), give a "
                 "larger `tolerance`; else export as 'tf_saved_model'."
             )
+        os.replace(made, product)
+    if out:
+        warnings.warn(
+            f"The {format!r} export of {model.name!r} has no "
+            + ", no ".join(f"{name!r} ({why})" for name, why in out.items())
+            + ". Export as 'tf_saved_model' for all endpoints.",
+            stacklevel=3,
+        )
+    return Written([name for name in ends if name not in out], out)
+
+
+class _Attempts:
+    """Conversions, each to a place of its own, since a failed one may leave
+    something behind."""
+
+    def __init__(self, scratch: Path, name: str):
+        self.scratch = scratch
+        self.name = name
+        self.count = 0
+
+    def convert(
+        self,
+        model: "BaseAutoencoder",
+        chosen: Format,
+        ends: Endpoints,
+        options: dict,
+    ) -> tuple[Path, dict[str, str]]:
+        """What was written, and the endpoints that can not be: name to why.
+
+        Raises:
+            Exception: As `Format.convert`, if the first endpoint can not be.
+        """
+        out = {
+            name: f"the format lacks {', '.join(lacking)}"
+            for name, (function, _) in ends.items()
+            if (lacking := _lacking(function, chosen.lacks))
+        }
+        first = next(iter(ends))
+        if first in out:
+            raise ValueError(out[first])
+        able = {name: end for name, end in ends.items() if name not in out}
+        try:
+            product, said = self._one(model, chosen, able, options)
+        except OSError:
+            raise
+        except Exception:
+            for name, end in able.items():
+                try:
+                    self._one(model, chosen, {name: end}, options)
+                except Exception as error:
+                    if name == first:
+                        raise
+                    out[name] = _in_short(error)
+            able = {name: end for name, end in able.items() if name not in out}
+            product, said = self._one(model, chosen, able, options)
+        if said is not None:
+            _write_manifest(product, able, said, out)
+        return product, out
+
+    def _one(
+        self,
+        model: "BaseAutoencoder",
+        chosen: Format,
+        ends: Endpoints,
+        options: dict,
+    ) -> tuple[Path, Json]:
+        self.count += 1
+        product = self.scratch / f".attempt-{self.count}" / self.name
+        product.parent.mkdir()
+        return product, chosen.convert(model, ends, product, **options)
+
+
+def _lacking(
+    function: tf.types.experimental.GenericFunction, lacks: tuple
+) -> list[str]:
+    """Operations of an endpoint that a format never has."""
+    if not lacks:
+        return []
+    return sorted(o for o in base.operations(function) if o.startswith(lacks))
+
+
+def _write_manifest(
+    product: Path, ends: Endpoints, said: dict, out: dict[str, str]
+) -> None:
+    """Say in a folder what its endpoints take and give, and which there are
+    not."""
+    about = {name: base.signature(*ends[name]) | said[name] for name in said}
+    text = json.dumps({"endpoints": about, "left_out": out}, indent=2)
+    (product / "manifest.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+def _in_short(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
 
 
 def _checked_path(filepath: str | Path, chosen: Format) -> Path:
@@ -174,10 +291,11 @@ def _checked_path(filepath: str | Path, chosen: Format) -> Path:
     path = Path(filepath).absolute()
     if "://" in str(filepath):
         expected = "a local path; copy the export from there"
-    elif not path.name.endswith(chosen.suffix):
+    elif not (chosen.folder or path.name.endswith(chosen.suffix)):
         expected = f"a path that ends in {chosen.suffix!r}"
-    elif path.exists() and path.is_dir() != chosen.folder:
-        expected = "a folder" if chosen.folder else "a file, not a folder"
+    elif path.exists() and path.is_dir() != chosen.is_folder(path):
+        folder = chosen.is_folder(path)
+        expected = "a folder" if folder else "a file, not a folder"
     else:
         return path
     raise ValueError(validation.invalid("filepath", expected, str(filepath)))
@@ -194,124 +312,10 @@ def _explained(
     except passed:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise RuntimeError(
             f"The {format!r} export of {model.name!r} {what}. Expected "
             "operations that the format has, and valid options. Received: "
-            f"{reason[:500]}. Nothing was written. Export as "
+            f"{_in_short(error)}. Nothing was written. Export as "
             "'tf_saved_model', which has every operation of TensorFlow, or "
             "replace the layer that needs it."
         ) from error
-
-
-def _saved_model(
-    model: "BaseAutoencoder", path: Path, verbose: bool = False
-) -> None:
-    """All of `model.export_endpoints()` as signatures.
-
-    The first endpoint, `reconstruct`, is `serving_default` too. Batches have
-    any size; inputs and outputs carry names.
-    """
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for name, (function, signature) in model.export_endpoints().items():
-        archive.add_endpoint(name, function, input_signature=signature)
-    archive.write_out(str(path), verbose=verbose)
-
-
-def _open_saved_model(path: Path) -> dict[str, Callable]:
-    signatures = dict(tf.saved_model.load(str(path)).signatures)
-    signatures.pop("serving_default")  # a second name of the first
-    return {n: lambda v, f=f: f(**v) for n, f in signatures.items()}
-
-
-class _Reconstruction(keras.Model):
-    """The model with its output named, for the exporters of Keras, which
-    hold what `call` gives."""
-
-    def __init__(self, model: "BaseAutoencoder"):
-        super().__init__(name=model.name, dtype=model.dtype_policy)
-        self.model = model
-        self.built = True
-
-    def call(self, x: Rows, training: bool = False) -> dict:
-        """See `endpoints`."""
-        means = self.model(x, training=training)
-        return {
-            "reconstruction": finite.told(
-                means, x, self.model.missing == "mask"
-            )
-        }
-
-
-def _by_keras(format: str) -> Callable:
-    """The reconstruction by an exporter of Keras."""
-
-    def convert(
-        model: "BaseAutoencoder",
-        path: Path,
-        verbose: bool = False,
-        input_signature: Tree | None = None,
-        **options: Any,
-    ) -> None:
-        specs = model.input_specs()
-        given = keras.tree.flatten(input_signature or specs)
-        named = tuple(
-            tf.TensorSpec(g.shape, g.dtype, name=s.name)
-            for g, s in zip(given, specs, strict=True)
-        )
-        # It tells by a traceback of an optimization that it left out.
-        logging.getLogger("tf2onnx.optimizer").setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            # Keras adapts tf2onnx to NumPy 2 by a name that NumPy warns of.
-            warnings.filterwarnings("ignore", "In the future `np.object`")
-            _Reconstruction(model).export(
-                str(path),
-                format=format,
-                verbose=verbose,
-                # Keras calls a model with one argument, if need be a tuple.
-                input_signature=[joined(named)],
-                **options,
-            )
-
-    return convert
-
-
-def _open_onnx(path: Path) -> dict[str, Callable]:
-    import onnx
-    import onnxruntime
-
-    # The checker's own view: the runtime runs some files that are not valid.
-    onnx.checker.check_model(str(path))
-    session = onnxruntime.InferenceSession(
-        str(path), providers=["CPUExecutionProvider"]
-    )
-    names = [output.name for output in session.get_outputs()]
-
-    def reconstruct(values: dict) -> dict:
-        arrays = {n: v.numpy() for n, v in values.items()}
-        return dict(zip(names, session.run(names, arrays), strict=True))
-
-    return {"reconstruct": reconstruct}
-
-
-def _open_litert(path: Path) -> dict[str, Callable]:
-    kind = getattr(tf.lite, "Interpreter", None)
-    if kind is None:  # it is to leave TensorFlow for a package of its own
-        kind = importlib.import_module("ai_edge_litert.interpreter").Interpreter
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of that
-        runner = kind(str(path)).get_signature_runner()
-    return {"reconstruct": lambda values: runner(**values)}
-
-
-#: name -> `Format`; the names are those of `keras.Model.export`.
-FORMATS = {
-    "tf_saved_model": Format(_saved_model, _open_saved_model, folder=True),
-    "onnx": Format(
-        _by_keras("onnx"),
-        _open_onnx,
-        needs=("tf2onnx", "onnx", "onnxruntime"),
-    ),
-    "litert": Format(_by_keras("litert"), _open_litert, suffix=".tflite"),
-}

@@ -271,40 +271,49 @@ class Inference:
         filepath: str | Path,
         format: str = "tf_saved_model",
         **kwargs: Any,
-    ) -> None:
+    ) -> export.Written:
         """Write a file that answers like the model without this package.
 
         The file is opened again and compared with Python, on one and on
-        three examples, before it is put in its place. Batches have any size.
+        three examples, before it is put in its place. Endpoints with
+        operations that the format has not are left out, with a warning.
 
         Args:
-            filepath: Local path to write: a folder for `"tf_saved_model"`, a
-                name that ends in `.tflite` for `"litert"`.
-            format: `"tf_saved_model"`, with all `export_endpoints`; `"onnx"`
-                or `"litert"`, with the reconstruction `[B, ...]` alone.
+            filepath: Local path to write: a folder; for `"litert"` a name
+                that ends in `.tflite`; for `"onnx"` a folder, or a name that
+                ends in `.onnx` for the reconstruction alone.
+            format: `"tf_saved_model"`, with all `export_endpoints`;
+                `"litert"`, a signature for each; `"onnx"` and `"openvino"`,
+                a file for each; `"stablehlo"`, programs for JAX.
             **kwargs: `tolerance`, the largest difference from Python,
                 relative to an output's largest number (or 1; defaults to
-                1e-3 in single precision); others as of `keras.Model.export`.
+                1e-3 in single precision); `input_signature`, for a batch of
+                fixed size; for `"stablehlo"` `batch_sizes`, those of the
+                programs, (1, 256); others as in `keras_ae.model.formats`.
+
+        Returns:
+            `endpoints`, the names of those written, and `left_out`, name to
+            why.
 
         Raises:
             ValueError: If the format is unknown, the path does not fit it,
                 or the model is not built.
             ImportError: If a package that the format needs is missing.
-            RuntimeError: If the file is not valid or gives other numbers;
-                then nothing is written.
+            RuntimeError: If the file is not valid or gives other numbers, or
+                the reconstruction can not be written; then nothing is.
 
         Example:
             >>> import tempfile
             >>> model = keras_ae.Autoencoder.create((8,), 2, hidden=(16,))
             >>> with tempfile.TemporaryDirectory() as folder:
-            ...     model.export(folder + "/model.tflite", format="litert")
-            ...     sorted(p.name for p in Path(folder).iterdir())
-            ['model.tflite']
+            ...     path = folder + "/model.tflite"
+            ...     model.export(path, format="litert").endpoints
+            ['reconstruct', 'encode', 'decode', 'score']
         """
-        export.write(self, filepath, format, **kwargs)
+        return export.write(self, filepath, format, **kwargs)
 
     def export_endpoints(self) -> dict[str, tuple]:
-        """name -> (function of tensors, signature) of the SavedModel."""
+        """name -> (function of tensors, signature) of what is exported."""
         endpoints = export.endpoints(self)
         if self.prior is not None:
             endpoints["sample"] = generate.endpoint(self)

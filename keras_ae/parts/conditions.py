@@ -61,6 +61,10 @@ class BaseCondition(AutoConfig, abc.ABC):
     def allowed(self, value: np.ndarray) -> np.ndarray:
         """Whether each condition `[B, ...]` is valid, bool `[B]`."""
 
+    def inside(self, condition: tf.Tensor) -> tf.Tensor:
+        """As `allowed`, in a graph."""
+        return tf.math.is_finite(tf.cast(condition, tf.float32))
+
 
 @registry.register("classes")
 class Classes(BaseCondition):
@@ -91,6 +95,10 @@ class Classes(BaseCondition):
     def allowed(self, value: np.ndarray) -> np.ndarray:
         """See `BaseCondition.allowed`."""
         return np.isin(value, np.arange(self.count))
+
+    def inside(self, condition: tf.Tensor) -> tf.Tensor:
+        """See `BaseCondition.inside`."""
+        return (condition >= 0) & (condition < self.count)
 
 
 @registry.register("vector")

@@ -325,7 +325,7 @@ def test_the_demo_does_the_main_job(here, capsys):
     ("path", "format", "names"),
     [
         ("served", "tf_saved_model", "reconstruct, encode, decode, score"),
-        ("model.tflite", "litert", "reconstruct"),
+        ("model.tflite", "litert", "reconstruct, encode, decode, score"),
     ],
 )
 def test_export(path, format, names, here, capsys):
@@ -338,7 +338,7 @@ def test_export(path, format, names, here, capsys):
 
 
 def test_an_export_that_fails_is_one_line(here, capsys, monkeypatch):
-    def fail(model, path):
+    def fail(model, ends, path):
         raise NotImplementedError("no such operation")
 
     form = export.FORMATS["litert"]._replace(convert=fail)

@@ -1,6 +1,7 @@
 """Exports: the same numbers without Python code of the package."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from keras_ae.core import registry
 from keras_ae.math import divergences
 from keras_ae.model import agreement
 from keras_ae.model import export
+from keras_ae.model.formats import base
 
 BATCHES = (1, 7, 256)
 
@@ -144,7 +146,7 @@ def test_samples_are_those_of_python(model, given, answers):
 
 # Fresh models, in each format.
 
-SUFFIXES = {"tf_saved_model": "", "onnx": ".onnx", "litert": ".tflite"}
+SUFFIXES = {"litert": ".tflite"}
 FORMATS = [
     pytest.param(
         name,
@@ -155,6 +157,17 @@ FORMATS = [
     )
     for name, form in export.FORMATS.items()
 ]
+#: What cannot be in a format, by the operation that it lacks.
+DRAWS = "Stateless.*Random"
+LEFT_OUT = {
+    ("conditional-vae", "onnx"): {"sample": DRAWS},
+    ("conditional-vae", "litert"): {"sample": DRAWS},
+    ("conditional-vae", "openvino"): {"sample": DRAWS},
+    ("hyperspherical-vae", "onnx"): {"score": "Gamma", "sample": DRAWS},
+    ("hyperspherical-vae", "litert"): {"score": "Gamma", "sample": DRAWS},
+    ("hyperspherical-vae", "openvino"): {"score": "Gamma", "sample": DRAWS},
+    ("hyperspherical-vae", "stablehlo"): {"score": "Gamma"},
+}
 
 
 def fresh(name, **options):
@@ -163,72 +176,302 @@ def fresh(name, **options):
     return cls.create(**arguments | {"seed": 0} | options), x
 
 
-def saved_model(path, values):
-    loaded = tf.saved_model.load(path)
-    return loaded.signatures["serving_default"](**values)["reconstruction"]
+def exported(model, folder, format, **options):
+    """The path, the endpoints, and what the warning said of others."""
+    path = folder / f"model{SUFFIXES.get(format, '')}"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        written = model.export(path, format=format, **options)
+    said = [str(w.message) for w in caught if w.category is UserWarning]
+    for name, why in written.left_out.items():
+        assert f"no {name!r} ({why})" in said[0]
+    return path, written.endpoints, " ".join(said)
 
 
-def onnx(path, values):
+def saved_model(path):
+    signatures = tf.saved_model.load(path).signatures
+    return {n: lambda v, f=f: f(**v) for n, f in signatures.items()}
+
+
+def onnx(path):
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path)
-    feeds = {name: value.numpy() for name, value in values.items()}
-    return session.run(["reconstruction"], feeds)[0]
+    found = {}
+    for file in Path(path).glob("*.onnx"):
+        session = onnxruntime.InferenceSession(file)
+        names = [output.name for output in session.get_outputs()]
+        found[file.stem] = lambda v, s=session, n=names: dict(
+            zip(n, s.run(n, arrays(v)), strict=True)
+        )
+    return found
 
 
-def litert(path, values):
+def litert(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tells where the class will move
-        runner = tf.lite.Interpreter(path).get_signature_runner()
-    return runner(**values)["reconstruction"]
+        interpreter = tf.lite.Interpreter(path)
+    names = interpreter.get_signature_list()
+    runners = {n: interpreter.get_signature_runner(n) for n in names}
+    return {n: lambda v, f=f: f(**v) for n, f in runners.items()}
 
 
-RUNTIMES = {"tf_saved_model": saved_model, "onnx": onnx, "litert": litert}
+def openvino(path):
+    import openvino as ov
 
-
-@pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("name", registry.variants())
-def test_a_fresh_model_is_exported(name, format, tmp_path):
-    """By the runtimes themselves, on other rows than `export` looks at."""
-    model, x = fresh(name)
-    path = tmp_path / f"model{SUFFIXES[format]}"
-    model.export(path, format=format)
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
-    specs = model.input_specs()
-    values = {
-        s.name: tf.cast(rows, s.dtype)
-        for s, rows in zip(specs, keras.tree.flatten(x), strict=True)
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    models = {
+        file.stem: ov.compile_model(file, "CPU", options)
+        for file in Path(path).glob("*.xml")
     }
-    received = RUNTIMES[format](str(path), values)
-    # Single precision rounds at 6e-8; a network of this case adds up at most
-    # 16 products in each of about 4 layers.
-    np.testing.assert_allclose(
+    return {n: lambda v, m=m: Named(m(arrays(v))) for n, m in models.items()}
+
+
+class Named:
+    """OpenVINO's answer, which knows an output by several names."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def __getitem__(self, name):
+        return self.found[name]
+
+
+def stablehlo(path):
+    spec = importlib.util.spec_from_file_location("s", f"{path}/serve.py")
+    serve = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(serve)
+    loaded = serve.load(path)
+    return {n: lambda v, f=f: f(**arrays(v)) for n, f in loaded.items()}
+
+
+def arrays(values):
+    return {name: np.asarray(value) for name, value in values.items()}
+
+
+RUNTIMES = {
+    "tf_saved_model": saved_model,
+    "onnx": onnx,
+    "litert": litert,
+    "openvino": openvino,
+    "stablehlo": stablehlo,
+}
+
+
+def inputs(model, x):
+    """By name: the rows, their codes, and seeds."""
+    specs = [*model.input_specs(), *model.latent_specs()[:1]]
+    rows = [*keras.tree.flatten(x), model.embed(x)]
+    values = {
+        s.name: tf.cast(r, s.dtype) for s, r in zip(specs, rows, strict=True)
+    }
+    return values | {"seed": tf.range(len(rows[0]))}
+
+
+#: Every variant in the formats that are quick, a few in the others: with a
+#: condition, with integers, with draws that XLA has not.
+CASES = [
+    *((name, "tf_saved_model") for name in registry.variants()),
+    *(
+        (name, format)
+        for name in ("conditional-vae", "hyperspherical-vae", "vqvae")
+        for format in ("onnx", "litert", "openvino", "stablehlo")
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "format"), CASES)
+def test_a_fresh_model_is_exported(name, format, tmp_path):
+    """By the runtimes themselves, on other rows than `export` looks at; what
+    the format can not have is named, with the operation."""
+    for package in export.FORMATS[format].needs:
+        pytest.importorskip(package)
+    model, x = fresh(name)
+    path, names, said = exported(model, tmp_path, format)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    endpoints = model.export_endpoints()
+    left_out = LEFT_OUT.get((name, format), {})
+    assert names == [n for n in endpoints if n not in left_out]
+    for endpoint, operation in left_out.items():
+        assert re.search(f"{endpoint!r} [(]the format lacks.*{operation}", said)
+    answers = RUNTIMES[format](str(path))
+    assert set(answers) - {"serving_default"} == set(names)
+    values = inputs(model, x)
+    for endpoint in names:
+        function, specs = endpoints[endpoint]
+        given = {s.name: values[s.name] for s in specs}
+        received = answers[endpoint](given)
+        if (endpoint, format) == ("sample", "stablehlo"):
+            # XLA counts random numbers in another order.
+            function = tf.function(function, jit_compile=True)
+        for key, expected in function(*given.values()).items():
+            # Single precision rounds at 6e-8; a network of this case adds up
+            # at most 16 products in each of about 4 layers.
+            np.testing.assert_allclose(
+                received[key], expected, rtol=1e-5, atol=1e-5, err_msg=endpoint
+            )
+
+
+@pytest.mark.parametrize("name", registry.variants())
+def test_the_reconstruction_alone_is_one_file_of_onnx(name, tmp_path):
+    pytest.importorskip("tf2onnx")
+    model, x = fresh(name)
+    written = model.export(tmp_path / "reconstruct.onnx", format="onnx")
+    assert written == (["reconstruct"], {})
+    specs = model.input_specs()
+    rows = keras.tree.flatten(x)
+    values = {
+        s.name: tf.cast(r, s.dtype) for s, r in zip(specs, rows, strict=True)
+    }
+    received = onnx(tmp_path)["reconstruct"](values)["reconstruction"]
+    np.testing.assert_allclose(  # see above
         received, model.predict(x, verbose=0), rtol=1e-5, atol=1e-5
     )
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_convolutions_are_exported(format, tmp_path):
-    model = keras_ae.VAE.create((8, 8, 1), 2, network="conv", hidden=(2, 2))
-    path = tmp_path / f"model{SUFFIXES[format]}"
-    model.export(path, format=format)
+    model = keras_ae.Autoencoder.create(
+        (8, 8, 1), 2, network="conv", hidden=(2, 2)
+    )
+    path, *_ = exported(model, tmp_path, format)
     x = tf.random.stateless_uniform((5, 8, 8, 1), (0, 1))
-    received = RUNTIMES[format](str(path), {"x": x})
+    answers = RUNTIMES[format](str(path))
+    received = answers["reconstruct"]({"x": x})["reconstruction"]
     # See above; 18 products in each of 5 layers.
     np.testing.assert_allclose(received, model(x), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", FORMATS[:3])
 def test_large_concentrations_are_exported(format, tmp_path):
     """LiteRT's softplus is infinite from 89 on; the code was not a number."""
     model, x = fresh("hyperspherical-vae")
     model.encoder.projection.bias.assign([1.0, 0.0, 1000.0])
-    path = tmp_path / f"model{SUFFIXES[format]}"
-    model.export(path, format=format)
-    received = RUNTIMES[format](str(path), {"x": tf.constant(x)})
+    path, *_ = exported(model, tmp_path, format)
+    answers = RUNTIMES[format](str(path))
+    received = answers["reconstruct"]({"x": tf.constant(x)})["reconstruction"]
     np.testing.assert_allclose(
         received, model.predict(x, verbose=0), rtol=1e-5, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("x", [1e-6, 1e-3, 0.5, 1.0, 1.5, 40.0, -1e-6, -0.7])
+def test_onnx_keeps_small_numbers(x, tmp_path):
+    """It has neither expm1 nor log1p; 1 + x - 1 has 3 digits of x = 1e-4."""
+    pytest.importorskip("tf2onnx")
+    from keras_ae.model.formats import onnx as written
+
+    spec = tf.TensorSpec([None], name="x")
+    function = tf.function(
+        lambda x: {"expm1": tf.math.expm1(x), "log1p": tf.math.log1p(x)},
+        input_signature=[spec],
+    )
+    path = tmp_path / "reconstruct.onnx"
+    written.convert(None, {"reconstruct": (function, [spec])}, path)
+    found = onnx(tmp_path)["reconstruct"]({"x": np.float32([x])})
+    x = np.float64(np.float32(x))
+    for name in ("expm1", "log1p"):
+        # Four operations in single precision; exp multiplies the rounding of
+        # its argument by the argument.
+        np.testing.assert_allclose(
+            found[name], [getattr(np, name)(x)], rtol=3e-7 * max(2, x)
+        )
+
+
+# StableHLO without TensorFlow.
+
+#: Answers all endpoints by JAX, in batches that no program was made for.
+JAX = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+import serve
+given = np.load(sys.argv[2])
+names = {"decode": "z", "sample": "seed"}
+answers = {
+    f"{name}/{key}": value
+    for name, function in serve.load(sys.argv[1]).items()
+    for key, value in function(
+        **{names.get(name, "x"): given[names.get(name, "x")]}
+    ).items()
+}
+modules = {name.partition(".")[0] for name in sys.modules}
+other = {"tensorflow", "keras", "keras_ae", "tensorflow_probability"} & modules
+np.savez(sys.argv[3], other=sorted(other), **answers)
+"""
+
+
+def test_jax_alone_answers(tmp_path):
+    pytest.importorskip("jax")
+    model = keras_ae.load("vae_digits")
+    path = tmp_path / "model"
+    model.export(path, format="stablehlo", batch_sizes=(1, 4))
+    values = inputs(model, model.sample(11, seed=0))
+    np.savez(tmp_path / "given.npz", **arrays(values))
+    files = [path, tmp_path / "given.npz", tmp_path / "answers.npz"]
+    subprocess.run(
+        [sys.executable, "-c", JAX, *map(str, files)],
+        check=True,
+        capture_output=True,
+    )
+    with np.load(tmp_path / "answers.npz") as file:
+        answers = dict(file)
+    assert answers.pop("other").tolist() == []
+    endpoints = model.export_endpoints()
+    assert {key.partition("/")[0] for key in answers} == set(endpoints)
+    for name, (function, specs) in endpoints.items():
+        if name == "sample":  # see above
+            function = tf.function(function, jit_compile=True)
+        expected = function(*(values[s.name] for s in specs))
+        for key, value in expected.items():
+            np.testing.assert_allclose(
+                answers[f"{name}/{key}"], value, rtol=1e-5, atol=1e-5
+            )
+
+
+def test_the_reader_says_what_does_not_fit(tmp_path):
+    pytest.importorskip("jax")
+    model, x = fresh("conditional-vae")
+    path, *_ = exported(model, tmp_path, "stablehlo", batch_sizes=(2,))
+    encode = stablehlo(path)["encode"]
+    values = arrays(
+        {s.name: inputs(model, x)[s.name] for s in model.input_specs()}
+    )
+    with pytest.raises(ValueError, match="Expected .*'condition'"):
+        encode({"x": values["x"]})
+    for wrong in (values["x"][:, :-1], values["x"][:0], np.float32(0)):
+        with pytest.raises(ValueError, match="Invalid shape of `x`"):
+            encode(values | {"x": wrong})
+    with pytest.raises(ValueError, match="as many rows"):
+        encode(values | {"x": values["x"][:1]})
+
+
+def test_weights_are_stored_once(tmp_path):
+    pytest.importorskip("jax")
+    model = keras_ae.VAE.create((64,), 2, hidden=(256,), seed=0)
+    path, *_ = exported(model, tmp_path, "stablehlo", batch_sizes=(1, 3))
+    weights = 4 * model.count_params()
+    size = sum(file.stat().st_size for file in path.iterdir())
+    assert len([*path.glob("*.mlirbc")]) == 10
+    assert size < weights + 200_000
+
+
+def test_other_endpoints_go_where_one_can_not(tmp_path):
+    """An operation that a format lacks costs the endpoints that have it."""
+    pytest.importorskip("tf2onnx")
+    model, _ = fresh("autoencoder")
+    ends = model.export_endpoints()
+
+    def unknown(x):
+        return {"y": tf.py_function(lambda t: t, [x], tf.float32)}
+
+    model.export_endpoints = lambda: ends | {"odd": (unknown, ends["score"][1])}
+    path, names, said = exported(model, tmp_path, "onnx")
+    assert names == ["reconstruct", "encode", "decode", "score"]
+    assert re.search("'odd' .*EagerPyFunc", said)
+    assert not (path / "odd.onnx").exists()
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert set(manifest["endpoints"]) == set(names)
+    assert "EagerPyFunc" in manifest["left_out"]["odd"]
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -237,7 +480,8 @@ def test_mixed_precision_is_exported(policy, tmp_path):
     model, x = fresh("vae")
     assert agreement.tolerance(model) > 1e-3
     model.export(tmp_path / "model")
-    received = saved_model(str(tmp_path / "model"), {"x": tf.constant(x)})
+    answers = saved_model(str(tmp_path / "model"))
+    received = answers["reconstruct"]({"x": tf.constant(x)})["reconstruction"]
     # One rounding of a number below 1 in bfloat16, of either side.
     np.testing.assert_allclose(received, model.predict(x, verbose=0), atol=8e-3)
 
@@ -261,7 +505,8 @@ def test_an_earlier_export_is_replaced_and_other_files_stay(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     for model in (first, second):
         model.export(tmp_path)
-        received = saved_model(str(tmp_path), {"x": tf.constant(x)})
+        answer = saved_model(str(tmp_path))["reconstruct"]
+        received = answer({"x": tf.constant(x)})["reconstruction"]
         np.testing.assert_allclose(received, model.predict(x), atol=1e-5)
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert not [*tmp_path.glob(".*")]
@@ -275,6 +520,8 @@ def test_folders_above_are_made(tmp_path):
 
 # What is not right is not written.
 
+NAMES = {"tf_saved_model": "saved_model.pb"}
+
 
 def broken(monkeypatch, format, convert=None, **changes):
     """Let a format be written by another converter."""
@@ -286,10 +533,13 @@ def broken(monkeypatch, format, convert=None, **changes):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_file_that_differs_is_refused(format, tmp_path, monkeypatch):
-    model, _ = fresh("vae")
-    other, _ = fresh("vae", seed=1)
-    convert = broken(monkeypatch, format, lambda _, path: convert(other, path))
-    path = tmp_path / f"model{SUFFIXES[format]}"
+    model, _ = fresh("autoencoder")
+    other, _ = fresh("autoencoder", seed=1)
+    ends = base.compiled(other.export_endpoints(), None)
+    convert = broken(
+        monkeypatch, format, lambda _, able, path: convert(other, ends, path)
+    )
+    path = tmp_path / f"model{SUFFIXES.get(format, '')}"
     with pytest.raises(
         RuntimeError,
         match="differs from Python. Expected 'reconstruct' of 1 rows: "
@@ -307,7 +557,7 @@ def test_an_endpoint_that_differs_is_refused(tmp_path, monkeypatch):
     model, _ = fresh("vae")
     other, _ = fresh("vae", seed=1)
 
-    def mixed(_, path):
+    def mixed(_, able, path):
         ends = model.export_endpoints()
         ends |= {"sample": other.export_endpoints()["sample"]}
         monkeypatch.setattr(other, "export_endpoints", lambda: ends)
@@ -328,14 +578,14 @@ def test_an_endpoint_that_differs_is_refused(tmp_path, monkeypatch):
 def test_a_file_that_is_not_valid_is_refused(format, tmp_path, monkeypatch):
     model, _ = fresh("vae")
 
-    def nonsense(model, path):
-        if format == "tf_saved_model":
+    def nonsense(model, ends, path):
+        if export.FORMATS[format].folder:
             path.mkdir()
-            path = path / "saved_model.pb"
+            path = path / NAMES.get(format, "manifest.json")
         path.write_bytes(b"nonsense")
 
     broken(monkeypatch, format, nonsense)
-    path = tmp_path / f"model{SUFFIXES[format]}"
+    path = tmp_path / f"model{SUFFIXES.get(format, '')}"
     path.parent.joinpath("before").write_text("here")
     with pytest.raises(RuntimeError, match="can not be opened or run"):
         model.export(path, format=format)
@@ -345,7 +595,7 @@ def test_a_file_that_is_not_valid_is_refused(format, tmp_path, monkeypatch):
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_earlier_file_survives_a_refused_one(format, tmp_path, monkeypatch):
     model, _ = fresh("vae")
-    path = tmp_path / f"model{SUFFIXES[format]}"
+    path = tmp_path / f"model{SUFFIXES.get(format, '')}"
     model.export(path, format=format)
 
     def files():
@@ -353,7 +603,7 @@ def test_an_earlier_file_survives_a_refused_one(format, tmp_path, monkeypatch):
         return {p: p.read_bytes() for p in found}
 
     before = files()
-    broken(monkeypatch, format, lambda model, path: 1 / 0)
+    broken(monkeypatch, format, lambda model, ends, path: 1 / 0)
     with pytest.raises(RuntimeError, match="converted.*ZeroDivisionError"):
         model.export(path, format=format)
     assert files() == before
@@ -377,7 +627,9 @@ def test_an_operation_that_the_format_lacks(format, tmp_path):
     )
     model.build((None, 8))
     with pytest.raises(RuntimeError, match=f"The '{format}' export.*can not"):
-        model.export(tmp_path / f"model{SUFFIXES[format]}", format=format)
+        model.export(
+            tmp_path / f"model{SUFFIXES.get(format, '')}", format=format
+        )
     assert not [*tmp_path.iterdir()]
 
 
@@ -446,7 +698,7 @@ def test_a_model_that_is_not_built_is_refused(tmp_path):
 
 def test_options_of_keras_reach_its_exporter(tmp_path):
     """A batch of fixed size, and weights of 8 bits, said to be less exact."""
-    model = keras_ae.VAE.create((32,), 2, hidden=(64,), seed=0)
+    model = keras_ae.Autoencoder.create((32,), 2, hidden=(64,), seed=0)
     sizes = {}
     for name, options in (
         ("exact", {}),
@@ -461,7 +713,8 @@ def test_options_of_keras_reach_its_exporter(tmp_path):
             **options,
         )
         sizes[name] = path.stat().st_size
-        received = litert(str(path), {"x": tf.ones((2, 32))})
+        answers = litert(str(path))["reconstruct"]({"x": tf.ones((2, 32))})
+        received = answers["reconstruction"]
         assert received.shape == (2, 32)
     assert sizes["small"] < 0.7 * sizes["exact"]
 

@@ -1,0 +1,59 @@
+"""Requests that do not fit a model are answered by an error, in its graph."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from keras_ae.model.base import BaseAutoencoder
+
+
+def checked(
+    model: "BaseAutoencoder",
+    name: str,
+    function: Callable,
+    specs: list[tf.TensorSpec],
+) -> Callable:
+    """An endpoint that refuses other shapes, conditions that there are not,
+    and, as `score_samples` does, scores of what lies outside the support of
+    the likelihood. XLA leaves such checks out.
+
+    Args:
+        model: Whose endpoint it is.
+        name: Of the endpoint.
+        function: Of tensors.
+        specs: Of the function's inputs.
+    """
+
+    def serve(*values: tf.Tensor) -> dict:
+        # A signature of a SavedModel does not compare shapes, and a layer
+        # that reshapes takes whatever has as many numbers.
+        values = tuple(
+            tf.ensure_shape(v, s.shape)
+            for v, s in zip(values, specs, strict=True)
+        )
+        checks = []
+        if name == "score" and model.decoder.head.support:
+            inside = model.decoder.head.inside(model.space.tensor(values[0]))
+            checks.append(_all(inside, specs[0].name, _support(model)))
+        if model.given is not None and len(values) > 1:
+            allowed = model.given.inside(values[1])
+            expected = model.given.expected()
+            checks.append(_all(allowed, specs[1].name, expected))
+        with tf.control_dependencies(checks):
+            return function(*(tf.identity(v) for v in values))
+
+    return serve
+
+
+def _support(model: "BaseAutoencoder") -> str:
+    head = model.decoder.head
+    return f"{head.support}, the support of the {head.name} likelihood"
+
+
+def _all(allowed: tf.Tensor, name: str, expected: str) -> tf.Operation:
+    return tf.debugging.Assert(
+        tf.reduce_all(allowed),
+        [f"Invalid value in `{name}`. Expected {expected}. Received others."],
+    )

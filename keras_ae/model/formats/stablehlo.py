@@ -1,0 +1,111 @@
+"""StableHLO: portable programs and their weights, for JAX alone.
+
+A program is for batches of one size; the reader beside them, `serve.py`, cuts
+and fills batches so that they fit. Weights are stored once and are the
+programs' last arguments.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from keras_ae.core import validation
+from keras_ae.core.types import Json
+from keras_ae.model.formats import serve
+from keras_ae.model.formats.base import Endpoints
+from keras_ae.model.formats.base import Format
+
+if TYPE_CHECKING:
+    from keras_ae.model.base import BaseAutoencoder
+
+BATCH_SIZES = (1, 256)
+
+
+def convert(
+    model: "BaseAutoencoder",
+    endpoints: Endpoints,
+    path: Path,
+    batch_sizes: tuple[int, ...] = BATCH_SIZES,
+) -> Json:
+    """See `Format.convert`.
+
+    Args:
+        model: What the endpoints are of.
+        endpoints: A program for each and each size.
+        path: Folder to make.
+        batch_sizes: Rows of the programs.
+    """
+    del model  # the endpoints hold it
+    path.mkdir()
+    weights: dict[str, np.ndarray] = {}
+    said = {}
+    for name, (function, specs) in endpoints.items():
+        programs = {}
+        for size in map(
+            int, validation.check_shape("batch_sizes", batch_sizes)
+        ):
+            code, constants = program(function, specs, size)
+            programs[str(size)] = f"{name}-{size}.mlirbc"
+            (path / programs[str(size)]).write_bytes(code)
+            weights |= constants
+        said[name] = {"programs": programs, "weights": [*constants]}
+    np.savez_compressed(path / "weights.npz", **weights)
+    shutil.copyfile(serve.__file__, path / "serve.py")
+    return said
+
+
+def program(
+    function: Callable, specs: list[tf.TensorSpec], size: int
+) -> tuple[bytes, dict[str, np.ndarray]]:
+    """A portable program for batches of one size, and its weights by name, in
+    the order in which they follow the inputs; outputs are sorted by name."""
+    shapes = [tf.TensorSpec((size, *s.shape[1:]), s.dtype) for s in specs]
+    compiled = tf.function(
+        getattr(function, "python_function", function),
+        input_signature=shapes,
+        jit_compile=True,
+        autograph=False,
+    )
+    concrete = compiled.get_concrete_function()
+    values = [tf.zeros(s.shape, s.dtype) for s in shapes]
+    lowered = compiled.experimental_get_compiler_ir(*values)
+    code = lowered(stage="stablehlo_serialized")
+    owners = {id(v.handle): v for v in concrete.variables}
+    weights = {}
+    for held in concrete.captured_inputs:
+        value = owners.get(id(held), held)
+        name = getattr(value, "path", None) or value.name
+        weights[f"{name}"] = value.numpy()
+    return code, weights
+
+
+def reference(name: str, function: Callable, specs: list) -> Callable:
+    """Random numbers of a seed are others under XLA: those are compared with
+    TensorFlow's own XLA, all else with Python."""
+    if name != "sample":
+        return function
+    return tf.function(
+        function, input_signature=specs, jit_compile=True, autograph=False
+    )
+
+
+def read(path: Path) -> dict[str, Callable]:
+    """The endpoints, run by JAX."""
+    return {
+        name: lambda values, f=f: f(**{n: v.numpy() for n, v in values.items()})
+        for name, f in serve.load(path).items()
+    }
+
+
+FORMAT = Format(
+    convert,
+    read,
+    folder=True,
+    needs=("jax",),
+    lacks=("StatelessRandomGamma",),
+    reference=reference,
+)
