@@ -191,3 +191,13 @@ def test_bad_wishes(here, monkeypatch, capsys, arguments, environment, message):
 
 def test_without_workers_there_is_one_device():
     assert workers.strategy() is tf.distribute.get_strategy()
+
+
+def test_a_checkpoint_is_not_written_inside_the_scope(tmp_path):
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    with strategy.scope():
+        model = keras_ae.VAE.create((8,), 2, hidden=(4,), seed=0)
+        model.compile()
+        with pytest.raises(ValueError, match="outside of `strategy.scope"):
+            checkpoint = keras_ae.callbacks.Checkpoint(tmp_path)
+            model.fit(np.zeros([4, 8]), verbose=0, callbacks=[checkpoint])
