@@ -9,8 +9,9 @@ runs itself where there is JAX and nothing else: `python FILE`; so does
 
 The reconstruction alone, since it is encoder and decoder, all products of
 matrices that there are; a prior's weights and a discriminator's stay away.
-Weights are stored as half-precision numbers where they are such, as those of
-the presets are, and widened where they are read: nothing is rounded.
+Weights are rounded to bfloat16 before anything is computed, so that programs of
+both types run on the same ones. In half precision, which the presets hold, the
+34 of them do not compress below 40.5 MB: mantissas are noise.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from keras_ae.zoo import recipes
 SIZES = (1, 256)
 #: Name in the archive -> policy of the layers; heads stay in float32.
 PRECISIONS = {"float32": "float32", "bfloat16": "bfloat16"}
+HALF = tf.bfloat16.as_numpy_dtype
 LIMIT = 40_000_000  # bytes
 
 
@@ -67,10 +69,13 @@ def examples(name: str, model: keras_ae.BaseAutoencoder) -> list[np.ndarray]:
     return [pixels, *(g.astype("int32") for g in given)]
 
 
-def stored(array: np.ndarray) -> np.ndarray:
-    """In half precision, if nothing is lost."""
-    half = array.astype("float16")
-    return half if np.array_equal(half.astype(array.dtype), array) else array
+def rounded(model: keras_ae.BaseAutoencoder) -> keras_ae.BaseAutoencoder:
+    """The model with weights that bfloat16 holds exactly."""
+    for variable in model.weights:
+        if variable.dtype == "float32":
+            half = tf.cast(variable.value, tf.bfloat16)
+            variable.assign(tf.cast(half, tf.float32))
+    return model
 
 
 class Archive:
@@ -101,7 +106,7 @@ class Archive:
 
     def add(self, name: str) -> None:
         """The programs of a preset."""
-        model = keras_ae.load(name)
+        model = rounded(keras_ae.load(name))
         rows = examples(name, model)
         folder = f"presets/{name}"
         weights: dict[str, dict] = {}
@@ -133,7 +138,7 @@ class Archive:
             if precision == "float32":
                 for n, value in held.items():
                     file = f"{folder}/{len(weights)}.bin"
-                    weights[n] = self.write_array(file, stored(value))
+                    weights[n] = self.write_array(file, value.astype(HALF))
             about["precisions"][precision] = {
                 "weights": [[n, v.dtype.name] for n, v in held.items()],
                 "programs": programs,

@@ -91,11 +91,11 @@ def difference(
     with tf.device("CPU"), model.evaluation_seeds():
         for rows in sizes:
             known = _examples(model, rows)
-            for name, answer in answers.items():
+            for name in [n for n in python if n in answers]:
                 function, specs = python[name]
                 values = {s.name: _rows(s, rows, known) for s in specs}
                 expected = function(*values.values())
-                received = answer(values)
+                received = answers[name](values)
                 found = _mismatch(expected, received, tolerance)
                 if found and _draws(function, values, expected):
                     found = _mismatch(expected, received, np.inf)
