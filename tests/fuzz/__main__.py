@@ -52,6 +52,10 @@ class Hand:
         """How long it has been at it."""
         return time.monotonic() - self.since
 
+    def limit(self, seconds: float) -> float:
+        """Seconds that it may take for what it is at."""
+        return START if self.what == "being altered" else seconds
+
     def megabytes(self) -> float:
         """In use now."""
         try:
@@ -131,7 +135,7 @@ def fuzz(
                         if used > 1.5 * limit_mb:
                             note(hand, worker.MEMORY, hand.what, used)
                             hand.done = RENEWED
-                        elif hand.seconds() > limit_seconds:
+                        elif hand.seconds() > hand.limit(limit_seconds):
                             note(hand, worker.TIME, hand.what, used)
                             hand.done = RENEWED
                     elif hand.seconds() > START:

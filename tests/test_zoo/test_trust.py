@@ -22,6 +22,7 @@ from keras_ae.zoo import card as cards
 from keras_ae.zoo import limits
 from keras_ae.zoo import store
 from keras_ae.zoo import trust
+from keras_ae.zoo import weights
 
 X = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
 KERNEL = "encoder/body/layers/dense/vars/0"
@@ -63,10 +64,10 @@ def body(config):
 def refused(folder, file, words):
     """Load, and find the error that names the file, in time and memory."""
     before = peak(anew=True)
-    start = time.monotonic()
+    start = time.process_time()  # others may keep the machine busy
     with pytest.raises(keras_ae.PresetError, match=f"{file}.*{words}"):
         keras_ae.load(folder)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
     assert peak() - before < 300
 
 
@@ -207,6 +208,19 @@ def test_a_file_larger_than_its_arrays_is_not_opened(folder):
     os.truncate(folder / store.WEIGHTS, 50_000_000)
     rehash(folder)
     refused(folder, store.WEIGHTS, "too large.*Received: 50,000,000")
+
+
+def test_much_that_unpacks_from_little_is_not_read(tmp_path):
+    zeros = np.zeros([1000, 5000], np.float32)
+    layout = {"vars": {"0": zeros}}
+    path = tmp_path / "some.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("vars/0", data=zeros, compression="gzip")
+    with pytest.raises(keras_ae.PresetError, match="unpack to 20,000,000"):
+        weights.check(path, layout)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("vars/0", data=zeros)
+    weights.check(path, layout)
 
 
 def test_groups_without_arrays_may_lack(folder):
