@@ -73,14 +73,16 @@ def start(work: Callable[[Callable], Any]) -> tuple[int, int]:
         os._exit(code)
 
 
-def done(work: Callable[[Callable], Any]) -> Any:
-    """What some work returns, in a process that nobody kills."""
+def done(work: Callable[[Callable], Any]) -> tuple[Any, float]:
+    """What some work returns, in a process that nobody kills, and its seconds
+    once it has begun."""
     pid, reading = start(work)
     with open(reading, "rb") as pipe:
+        began = pipe.read(1), time.monotonic()
         found = pipe.read()
-    if os.waitpid(pid, 0)[1]:
+    if began[0] != b"!" or os.waitpid(pid, 0)[1]:
         raise RuntimeError("A process failed; see above.")
-    return pickle.loads(found.lstrip(b"!"))
+    return pickle.loads(found), time.monotonic() - began[1]
 
 
 def killed(work: Callable[[Callable], Any], seconds: float) -> bool:
@@ -148,7 +150,7 @@ def by_recipe(folder: Path, begun: Callable) -> tuple:
 def resumes(work: Callable, count: int, chance: random.Random) -> dict:
     """Trainings that are killed again and again, against one that is not."""
     with tempfile.TemporaryDirectory() as folder:
-        expected = done(lambda begun: work(Path(folder), begun))
+        expected, span = done(lambda begun: work(Path(folder), begun))
     counts = {"kills": 0, "while it wrote": 0, "completed runs": 0}
     while counts["kills"] < count:
         with tempfile.TemporaryDirectory() as name:
@@ -157,10 +159,12 @@ def resumes(work: Callable, count: int, chance: random.Random) -> dict:
             def run(begun: Callable, folder: Path = folder) -> tuple:
                 return work(folder, begun)
 
-            while counts["kills"] < count and killed(run, chance.uniform(0, 1)):
+            while counts["kills"] < count:
+                if not killed(run, chance.uniform(0, span)):
+                    break
                 counts["kills"] += 1
                 counts["while it wrote"] += writing(folder)
-            found = done(run)
+            found, _ = done(run)
             counts["completed runs"] += 1
             if not same(found[0], expected[0]) or found[1] != expected[1]:
                 raise AssertionError("other weights, or another history")
@@ -184,7 +188,7 @@ def presets(count: int, chance: random.Random) -> dict:
                 models[i % 2].save_to_preset(folder)
 
         def which(begun: Callable) -> list[bool]:
-            del begun
+            begun()
             found = weights(keras_ae.load(folder))
             return [
                 same(found, weights(model(0))),
@@ -196,7 +200,7 @@ def presets(count: int, chance: random.Random) -> dict:
             assert killed(write, chance.uniform(0, 1))
             counts["kills"] += 1
             counts["while it wrote"] += writing(Path(name))
-            old, new = done(which)
+            (old, new), _ = done(which)
             if old == new:
                 raise AssertionError("neither the old preset nor the new one")
             counts["old" if old else "new"] += 1
@@ -211,7 +215,7 @@ def downloads(count: int, chance: random.Random) -> dict:
         mirror.mkdir()
 
         def make(begun: Callable) -> None:
-            del begun
+            begun()
             model = keras_ae.VAE.create((500,), 2, hidden=(1000,), seed=0)
             model.save_to_preset(mirror / "far")
 
@@ -232,9 +236,7 @@ def downloads(count: int, chance: random.Random) -> dict:
             begun()
             return delivery.fetch("far", entry)
 
-        began = time.monotonic()
-        folder = done(fetch)
-        span = time.monotonic() - began
+        folder, span = done(fetch)
         while counts["kills"] < count:
             shutil.rmtree(folder)
             while counts["kills"] < count:
@@ -244,7 +246,7 @@ def downloads(count: int, chance: random.Random) -> dict:
                 if folder.exists():
                     break
                 counts["left a part"] += any(cache.iterdir())
-            assert done(fetch) == folder
+            done(fetch)
             if contents(folder) != expected:
                 raise AssertionError("another preset than the one sent")
             counts["fetched"] += 1

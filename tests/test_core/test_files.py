@@ -182,11 +182,14 @@ def test_what_another_process_writes_is_left_alone(tmp_path):
 
 # Locks.
 
+# The file alone, since the package takes seconds to import.
 OWNER = """
+    import importlib.util
     import sys
 
-    from keras_ae.core import files
-
+    spec = importlib.util.spec_from_file_location("files", sys.argv[2])
+    files = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(files)
     with files.lock(sys.argv[1]):
         print("locked", flush=True)
         sys.stdin.read()
@@ -194,7 +197,8 @@ OWNER = """
 
 
 def test_a_folder_has_one_owner_at_a_time(tmp_path):
-    command = [sys.executable, "-c", textwrap.dedent(OWNER), str(tmp_path)]
+    code = textwrap.dedent(OWNER)
+    command = [sys.executable, "-c", code, str(tmp_path), files.__file__]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
