@@ -79,14 +79,13 @@ def averaged():
     )
 
 
+WARMUP = {"kl": schedules.Linear(0, 1, 9)}
 RUNS = {
-    "rows": ({"run_eagerly": False}, {}),
+    "rows": ({"run_eagerly": False, "loss_weights": WARMUP}, {}),
     "stream": ({"run_eagerly": False}, {"x": STREAM}),
     "endless": ({}, {"steps_per_epoch": 2}),
-    "validated": ({}, {"validation_split": 0.3}),
-    "averages": ({"optimizer": averaged}, {}),
+    "averages": ({"optimizer": averaged}, {"validation_split": 0.3}),
     "players": ({"cls": VAEGAN}, {}),
-    "schedule": ({"loss_weights": {"kl": schedules.Linear(0, 1, 9)}}, {}),
 }
 
 
