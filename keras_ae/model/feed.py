@@ -19,6 +19,17 @@ from keras_ae.core import rows as rows_of
 SMALL = 2**28  # bytes of rows that are copied to TensorFlow, gathered faster
 
 
+def singles(rows: dict, count: tf.Tensor) -> Iterator[tuple]:
+    """The steps of a call on a block, one by one: arguments of a call of that
+    step alone, of the same shapes, and the step's data."""
+    for number in range(int(count)):
+        turned = keras.tree.map_structure(
+            lambda t, n=number: tf.roll(t, -n, axis=0), rows
+        )
+        data = keras.tree.map_structure(lambda t: t[0], turned)
+        yield (turned, tf.constant(1)), pack(data)
+
+
 class Feed:
     """Rows in memory, and the batches of passes over them.
 
@@ -34,6 +45,8 @@ class Feed:
     Raises:
         ValueError: If the arrays differ in their numbers of rows.
     """
+
+    singles = staticmethod(singles)
 
     def __init__(
         self,
@@ -161,16 +174,6 @@ class Feed:
         if high > full:
             tail = self.order[full * self.batch_size :]
             yield tail[None].astype(np.int32), 1
-
-    def singles(self, rows: dict, count: tf.Tensor) -> Iterator[tuple]:
-        """The steps of a call, one by one: arguments of a call of that step
-        alone, of the same shapes, and the step's data."""
-        for number in range(int(count)):
-            turned = keras.tree.map_structure(
-                lambda t, n=number: tf.roll(t, -n, axis=0), rows
-            )
-            data = keras.tree.map_structure(lambda t: t[0], turned)
-            yield (turned, tf.constant(1)), pack(data)
 
     def gather(self, index: np.ndarray) -> dict:
         """The rows `[steps, batch, ...]` of indices `[steps, batch]`."""

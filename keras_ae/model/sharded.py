@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_ae.core import shards as rows_on_disk
+from keras_ae.model import feed as blocks
 from keras_ae.model import spread
 
 
@@ -78,6 +79,7 @@ class ShardFeed:
     """
 
     shapes = 1
+    singles = staticmethod(blocks.singles)
 
     def __init__(
         self,

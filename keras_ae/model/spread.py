@@ -218,7 +218,7 @@ class StreamFeed:
         )
 
     def singles(self, batch: Any) -> Iterator[tuple]:
-        """The one step of a call, see `Feed.singles`; the data are those of
+        """The one step of a call, see `feed.singles`; the data are those of
         the first replica of this worker."""
         local = self.strategy.experimental_local_results
         yield (batch,), keras.tree.map_structure(lambda t: local(t)[0], batch)

@@ -62,7 +62,7 @@ class Steps:
         return logs, (lists, int(made), iterator.element_spec), int(made)
 
     def singles(self, kept: list, made: int = 0, spec: Any = None) -> Iterator:
-        """See `Feed.singles`."""
+        """See `feed.singles`."""
         if spec is None:
             yield from (((batch,), batch) for batch in kept)
         for i in range(made):

@@ -4,7 +4,7 @@ Hypothesis draws the examples: magnitudes from 1e-30 to 1e30, constant rows,
 one row, one latent, under four types of networks, in a graph and by XLA. The
 same few each time, and one type and mode a variant; all of them, many times:
 
-    pytest tests/test_numbers.py --hypothesis-profile long
+    pytest tests/test_magnitudes.py --hypothesis-profile long
 
 It takes an hour. What the mathematics say is in tests/test_math/test_numbers.
 """
