@@ -378,9 +378,11 @@ def test_slopes_of_activations_are_finite(a):
         assert np.isfinite(slope).all(), activation
 
 
-@given(rows(3, 4, elements=numbers(-15, 5)), rows(2, 4), numbers(-5, 3))
-def test_norms_of_dense_jacobians(kernel, slopes, power):
-    slopes = np.clip(slopes, -1, 1)
+@given(
+    rows(3, 4, elements=numbers(-15, 15)),
+    rows(2, 4, elements=numbers(-15, 0)),  # smaller squares are 0
+)
+def test_norms_of_dense_jacobians(kernel, slopes):
     found = jacobians.frobenius_dense(
         [tf.constant(kernel)], [tf.constant(slopes)]
     )
