@@ -159,7 +159,9 @@ def test_inputs_that_are_too_large(size, error, message):
     with pytest.raises(error, match=message):
         model.fit(ROWS * size, batch_size=BATCH, verbose=0)
     for a, b in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+        if error is ValueError:  # before the first step
+            np.testing.assert_array_equal(a, b)
+        assert np.isfinite(b).all()
 
 
 def test_adversarial_players_stop():
