@@ -96,8 +96,8 @@ class Archive:
     def write_array(self, name: str, array: np.ndarray) -> dict:
         """An array in planes of bytes, of which those of the exponents are
         easy to compress."""
-        array = np.ascontiguousarray(array)
-        planes = array.reshape(-1).view("uint8").reshape(-1, array.itemsize)
+        flat = np.ascontiguousarray(array).reshape(-1)  # it takes () for (1,)
+        planes = flat.view("uint8").reshape(-1, array.itemsize)
         return {
             "file": self.write(name, planes.T.tobytes()),
             "shape": list(array.shape),

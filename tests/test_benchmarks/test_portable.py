@@ -87,6 +87,18 @@ def test_weights_are_those_of_the_preset_rounded(archive):
         )
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_arrays_come_back(shape, tmp_path):
+    """A deviation that all values share is a number without axes."""
+    array = np.random.default_rng(0).normal(size=shape).astype("float32")
+    written = portable.Archive(tmp_path / "a.zip")
+    about = written.write_array("a.bin", np.asarray(array))
+    written.close()
+    found = portable_run.Archive(tmp_path / "a.zip").array(about)
+    assert found.shape == shape
+    np.testing.assert_array_equal(found, array)
+
+
 def test_other_answers_are_told(archive, tmp_path):
     """An archive whose answer was altered."""
     wrong = tmp_path / "wrong.zip"
