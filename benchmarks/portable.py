@@ -109,7 +109,7 @@ class Archive:
         model = rounded(keras_ae.load(name))
         rows = examples(name, model)
         folder = f"presets/{name}"
-        weights: dict[str, dict] = {}
+        weights: list[dict] = []
         about = {
             "inputs": [
                 self.write_array(f"{folder}/input-{i}.bin", r)
@@ -135,12 +135,13 @@ class Archive:
                         portable_run.digest(np.asarray(answer)),
                     ),
                 }
-            if precision == "float32":
-                for n, value in held.items():
-                    file = f"{folder}/{len(weights)}.bin"
-                    weights[n] = self.write_array(file, value.astype(HALF))
+            if not weights:
+                weights += [
+                    self.write_array(f"{folder}/{i}.bin", value.astype(HALF))
+                    for i, (_, value) in enumerate(held)
+                ]
             about["precisions"][precision] = {
-                "weights": [[n, v.dtype.name] for n, v in held.items()],
+                "weights": [value.dtype.name for _, value in held],
                 "programs": programs,
             }
         self.manifest["presets"][name] = about

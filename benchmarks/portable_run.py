@@ -124,10 +124,8 @@ def measure(archive: Archive, name: str, precision: str, serve) -> dict:  # noqa
     chosen = about["precisions"][precision]
     rows = [archive.array(r) for r in about["inputs"]]
     weights = [
-        jax.device_put(
-            archive.array(about["weights"][n]).astype("float32")
-        ).astype(dtype)
-        for n, dtype in chosen["weights"]
+        jax.device_put(archive.array(held).astype(dtype))
+        for held, dtype in zip(about["weights"], chosen["weights"], strict=True)
     ]
     figures = {}
     for size, kept in chosen["programs"].items():

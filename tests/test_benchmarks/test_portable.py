@@ -66,7 +66,7 @@ def test_the_operations_are_those_of_the_layers(archive):
     """Two for each weight of a dense network and example, and a few more."""
     kept = portable_run.Archive(archive)
     found = portable_run.measure(kept, NAME, "float32", portable_run.reader())
-    weights = kept.manifest["presets"][NAME]["weights"].values()
+    weights = kept.manifest["presets"][NAME]["weights"]
     products = sum(2 * np.prod(w["shape"]) for w in weights if w["shape"][1:])
     for size, figures in found.items():
         assert 1 <= figures["operations"] / (int(size) * products) < 1.2
@@ -74,7 +74,7 @@ def test_the_operations_are_those_of_the_layers(archive):
 
 def test_weights_are_those_of_the_preset_rounded(archive):
     kept = portable_run.Archive(archive)
-    weights = kept.manifest["presets"][NAME]["weights"].values()
+    weights = kept.manifest["presets"][NAME]["weights"]
     assert {w["dtype"] for w in weights} == {"bfloat16"}
     theirs = [np.asarray(v) for v in keras_ae.load(NAME).weights]
     found = [np.asarray(kept.array(w), "float32") for w in weights]

@@ -74,14 +74,8 @@ def _convert_one(
 def _quiet() -> Iterator[None]:
     """Names that NumPy 2 lacks and tf2onnx uses, and no tracebacks of
     optimizations that it leaves out."""
-    logger = logging.getLogger("tf2onnx")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    # Its modules have levels of their own.
-    optimizer = logging.getLogger("tf2onnx.optimizer")
-    optimizer.setLevel(logging.CRITICAL)
-    converter = logging.getLogger("tf2onnx.tfonnx")
-    converter.setLevel(logging.CRITICAL)
+    level = logging.root.manager.disable
+    logging.disable(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         missing = {n: t for n, t in _OLD.items() if not hasattr(np, n)}
@@ -92,7 +86,7 @@ def _quiet() -> Iterator[None]:
         finally:
             for name in missing:
                 delattr(np, name)
-            logger.setLevel(level)
+            logging.disable(level)
 
 
 #: As Keras' own exporter puts them back.

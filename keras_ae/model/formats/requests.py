@@ -49,7 +49,7 @@ def checked(
 
 def _support(model: "BaseAutoencoder") -> str:
     head = model.decoder.head
-    return f"{head.support}, the support of the {head.name} likelihood"
+    return f"{head.support}, the support of `{type(head).__name__}`"
 
 
 def _all(allowed: tf.Tensor, name: str, expected: str) -> tf.Operation:

@@ -5,6 +5,7 @@ and fills batches so that they fit. Weights are stored once and are the
 programs' last arguments.
 """
 
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -40,19 +41,18 @@ def convert(
         batch_sizes: Rows of the programs.
     """
     del model  # the endpoints hold it
+    sizes = validation.check_shape("batch_sizes", batch_sizes)
     path.mkdir()
     weights: dict[str, np.ndarray] = {}
     said = {}
     for name, (function, specs) in endpoints.items():
         programs = {}
-        for size in map(
-            int, validation.check_shape("batch_sizes", batch_sizes)
-        ):
-            code, constants = program(function, specs, size)
+        for size in sizes:
+            code, held = program(function, specs, size)
             programs[str(size)] = f"{name}-{size}.mlirbc"
             (path / programs[str(size)]).write_bytes(code)
-            weights |= constants
-        said[name] = {"programs": programs, "weights": [*constants]}
+        names = [_kept(weights, *pair) for pair in held]
+        said[name] = {"programs": programs, "weights": names}
     np.savez_compressed(path / "weights.npz", **weights)
     shutil.copyfile(serve.__file__, path / "serve.py")
     return said
@@ -60,9 +60,10 @@ def convert(
 
 def program(
     function: Callable, specs: list[tf.TensorSpec], size: int
-) -> tuple[bytes, dict[str, np.ndarray]]:
-    """A portable program for batches of one size, and its weights by name, in
-    the order in which they follow the inputs; outputs are sorted by name."""
+) -> tuple[bytes, list[tuple[str, np.ndarray]]]:
+    """A portable program for batches of one size, and its weights with their
+    names, in the order in which they follow the inputs; outputs are sorted by
+    name."""
     shapes = [tf.TensorSpec((size, *s.shape[1:]), s.dtype) for s in specs]
     compiled = tf.function(
         getattr(function, "python_function", function),
@@ -74,13 +75,22 @@ def program(
     values = [tf.zeros(s.shape, s.dtype) for s in shapes]
     lowered = compiled.experimental_get_compiler_ir(*values)
     code = lowered(stage="stablehlo_serialized")
-    owners = {id(v.handle): v for v in concrete.variables}
-    weights = {}
-    for held in concrete.captured_inputs:
-        value = owners.get(id(held), held)
-        name = getattr(value, "path", None) or value.name
-        weights[f"{name}"] = value.numpy()
-    return code, weights
+    names = {id(v.handle): v.name.partition(":")[0] for v in concrete.variables}
+    values = {id(v.handle): v for v in concrete.variables}
+    return code, [
+        (names.get(id(c), "constant"), values.get(id(c), c).numpy())
+        for c in concrete.captured_inputs
+    ]
+
+
+def _kept(weights: dict, name: str, value: np.ndarray) -> str:
+    """The name under which a weight is kept, added if it is not: layers of
+    two networks may have one name."""
+    for number in itertools.count():
+        own = f"{name}_{number}" if number else name
+        kept = weights.setdefault(own, value)
+        if kept is value or np.array_equal(kept, value):
+            return own
 
 
 def reference(name: str, function: Callable, specs: list) -> Callable:
@@ -88,9 +98,10 @@ def reference(name: str, function: Callable, specs: list) -> Callable:
     TensorFlow's own XLA, all else with Python."""
     if name != "sample":
         return function
-    return tf.function(
+    compiled = tf.function(
         function, input_signature=specs, jit_compile=True, autograph=False
     )
+    return compiled.get_concrete_function()
 
 
 def read(path: Path) -> dict[str, Callable]:
