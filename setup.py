@@ -29,7 +29,8 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    license_files=["LICENSE"],
+    # What a wheel holds beside the package, in its folder of metadata.
+    license_files=["LICENSE", "SECURITY.md"],
     classifiers=[
         "Development Status :: 4 - Beta",
         "Intended Audience :: Science/Research",
@@ -67,7 +68,8 @@ setup(
     extras_require={
         "test": [
             "pytest>=8",
-            "pytest-xdist>=3.6",
+            "pytest-xdist>=3.6.1",  # 3.6.0 was withdrawn
+            "hypothesis>=6.100",
             "pandas>=2.1",
             "ruff>=0.9",
             "import-linter>=2.1",

@@ -17,11 +17,13 @@ from keras_ae.analysis import callbacks as callbacks  # noqa: E402
 from keras_ae.analysis import evaluation as evaluation  # noqa: E402
 from keras_ae.analysis import plots as plots  # noqa: E402
 from keras_ae.core import registry as registry  # noqa: E402
+from keras_ae.core import shards as shards  # noqa: E402
 from keras_ae.core import validation as validation  # noqa: E402
 from keras_ae.core.registry import create as create  # noqa: E402
 from keras_ae.core.registry import get as get  # noqa: E402
 from keras_ae.core.registry import register as register  # noqa: E402
 from keras_ae.model.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
+from keras_ae.model.finite import NonFiniteError as NonFiniteError  # noqa: E402
 from keras_ae.parts import codebooks as codebooks  # noqa: E402
 from keras_ae.parts import conditions as conditions  # noqa: E402
 from keras_ae.parts import constraints as constraints  # noqa: E402
@@ -52,6 +54,7 @@ from keras_ae.variants.vae import VAE as VAE  # noqa: E402
 from keras_ae.variants.vae_gan import VAEGAN as VAEGAN  # noqa: E402
 from keras_ae.variants.vqvae import VQVAE as VQVAE  # noqa: E402
 from keras_ae.zoo import datasets as datasets  # noqa: E402
+from keras_ae.zoo.errors import PresetError as PresetError  # noqa: E402
 from keras_ae.zoo.store import list_presets as list_presets  # noqa: E402
 from keras_ae.zoo.store import load as load  # noqa: E402
 
@@ -74,6 +77,7 @@ for _module in (
     plots,
     priors,
     schedules,
+    shards,
     sparsity,
     validation,
 ):

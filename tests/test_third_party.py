@@ -32,7 +32,7 @@ model = keras_ae.load("mine")
 x = keras_ae.datasets.load("digits")[1][0]
 assert type(model) is my_autoencoders.RobustVAE and model.cap == 50.0
 assert type(model.prior) is my_autoencoders.LaplacePrior
-assert type(model.decoder.head) is my_autoencoders.Laplace
+assert type(model.decoder.head) is my_autoencoders.Logistic
 assert model.decoder.head.scale == 0.5
 assert model.sample(3, seed=0).shape == (3, 8, 8, 1)
 np.save("mine.npy", model.predict(x[:5]))
@@ -61,7 +61,7 @@ def folder(tmp_path_factory):
         *MODULE,
         *"--import my_autoencoders train robust-vae --latent-dim 2".split(),
         *"--network linear --epochs 1 --cap 50 --prior laplace".split(),
-        *["--likelihood", '{"laplace": {"scale": 0.5}}', "--out", "mine"],
+        *["--likelihood", '{"logistic": {"scale": 0.5}}', "--out", "mine"],
     )
     assert done.returncode == 0, done.stderr
     return path

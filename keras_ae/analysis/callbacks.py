@@ -9,6 +9,7 @@ from keras_ae.analysis import evaluation
 from keras_ae.core import validation
 from keras_ae.core.types import Logs
 from keras_ae.core.types import Rows
+from keras_ae.model.checkpoint import Checkpoint as Checkpoint
 
 
 class CollapseMonitor(keras.callbacks.Callback):

@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -22,6 +23,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.decomposition import PCA
 
 from keras_ae.analysis import latent
+from keras_ae.core import files
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import Given
@@ -38,6 +40,17 @@ tfd = tfp.distributions
 COLORS = mpl.color_sequences["petroff10"]
 MARKERS = "o^sDvP"
 GAP = 1  # pixels between two images
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure to a file, whole or not at all.
+
+    Args:
+        figure: What any function here returns.
+        path: Its suffix names the format, PNG if it has none.
+    """
+    with files.replacing(path) as part:
+        figure.savefig(part, format=Path(path).suffix[1:] or "png")
 
 
 def latent_map(

@@ -3,6 +3,7 @@
 import argparse
 import ast
 import inspect
+import os
 import sys
 import tempfile
 import warnings
@@ -17,9 +18,13 @@ from keras_ae.analysis import measures
 from keras_ae.analysis import plots
 from keras_ae.cli import demo
 from keras_ae.cli import tables
+from keras_ae.cli import workers
 from keras_ae.core import registry
+from keras_ae.core import replicas
+from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import Rows
+from keras_ae.model import spread
 from keras_ae.zoo import card
 from keras_ae.zoo import recipes
 from keras_ae.zoo import reproduction
@@ -144,12 +149,42 @@ def _value(text: str) -> Any:
 
 def run_train(arguments: argparse.Namespace) -> None:
     """Train a recipe or a variant and write its preset."""
-    if _is_variant(arguments.target):
+    several = arguments.workers is not None or workers.VARIABLE in os.environ
+    if several and _is_variant(arguments.target):
+        raise ValueError(
+            "Several workers train a recipe. Expected a JSON file, so that "
+            "all of them find the state of the training in one place. "
+            f"Received: the variant {arguments.target!r}"
+        )
+    if several:
+        _train_with_workers(arguments)
+    elif _is_variant(arguments.target):
         recipe = _recipe(arguments)
         with tempfile.TemporaryDirectory() as runs:
             _publish(recipe, arguments.out, runs)
+    else:
+        recipe = recipes.read(arguments.target)
+        _publish(recipe, arguments.out, arguments.runs)
+
+
+def _train_with_workers(arguments: argparse.Namespace) -> None:
+    """Start the workers that are asked for, or be one of them."""
+    recipe = recipes.read(arguments.target)
+    if workers.VARIABLE not in os.environ:
+        count = validation.check_count("--workers", arguments.workers)
+        workers.start(arguments.argv, count)
         return
-    _publish(recipes.read(arguments.target), arguments.out, arguments.runs)
+    strategy = workers.strategy()
+    chief = replicas.is_chief(strategy)
+    try:
+        recipes.train(recipe, arguments.runs, 2 if chief else 0, strategy)
+        if chief:
+            _publish(recipe, arguments.out, arguments.runs, verbose=0)
+        # Who ends before the others is taken for lost.
+        with spread.guarded(strategy):
+            replicas.agree(strategy, 0)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error  # another worker was lost
 
 
 def _is_variant(target: str) -> bool:
@@ -190,9 +225,11 @@ def _recipe(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _publish(recipe: dict[str, Any], out: str | None, runs: str) -> None:
+def _publish(
+    recipe: dict[str, Any], out: str | None, runs: str, verbose: int = 1
+) -> None:
     folder = Path(out or recipe["preset"])
-    recipes.publish(recipe, folder, runs, verbose=1)
+    recipes.publish(recipe, folder, runs, verbose)
     print(f"Wrote {folder}/:")
     _print_figures(store.metadata(folder)["metrics"])
 
@@ -303,7 +340,7 @@ def run_sheet(arguments: argparse.Namespace) -> None:
             "No preset has a picture. Expected names of presets with "
             f"{recipes.PICTURE}. Received: {list(names)}"
         )
-    plots.contact_sheet(pictures).savefig(arguments.out)
+    plots.save(plots.contact_sheet(pictures), arguments.out)
     print(f"Drawn {len(pictures)} pictures: {arguments.out}")
 
 
@@ -349,5 +386,5 @@ def _print_figures(metrics: dict[str, Any]) -> None:
 
 
 def _save(figure: Figure, path: str) -> None:
-    figure.savefig(path)
+    plots.save(figure, path)
     print(f"Wrote {path}.")

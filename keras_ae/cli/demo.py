@@ -78,7 +78,7 @@ def run(out: str | Path) -> dict[str, float]:
         f"{difference:.1g}",
     )
     shown = pretrained | {f"trained for {EPOCHS} epochs": model}
-    _picture(shown, x_test[:12]).savefig(out)
+    plots.save(_picture(shown, x_test[:12]), out)
     _line("drawn", str(out))
     _line("done", f"in {time.monotonic() - start:.0f} s")
     return {

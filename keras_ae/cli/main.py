@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             target = _target(rest[1:])
             if target is not None:
                 _commands(given.modules).add_flags(train, target)
-        arguments = parser.parse_args(rest)
+        arguments = parser.parse_args(rest, argparse.Namespace(argv=argv))
         run = getattr(_commands(given.modules), f"run_{arguments.command}")
         return run(arguments) or 0
     except BrokenPipeError:
@@ -89,6 +89,13 @@ def _add_target(parser: argparse.ArgumentParser, **settings: Any) -> None:
         "--runs",
         default="runs",
         help="folder for the states of recipes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="train a recipe with so many processes of this machine; for "
+        "several machines, start this command on each, with TF_CONFIG set",
     )
 
 

@@ -10,7 +10,10 @@ import random
 from collections.abc import Iterator
 
 import keras
+import numpy as np
 import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.saving import saving_lib
 
 #: Modules in whose configs Keras names functional and sequential models.
 NETWORK_MODULES = (
@@ -63,6 +66,14 @@ def first_epoch(model: keras.Model, initial_epoch: int) -> int:
     return getattr(model, "_initial_epoch", None) or initial_epoch
 
 
+def set_first_epoch(model: keras.Model, epoch: int | None) -> None:
+    """Have the `fit` that begins start with an epoch; None is as asked.
+
+    The number stays on the model until it is set to None.
+    """
+    model._initial_epoch = epoch
+
+
 @contextlib.contextmanager
 def seeded_weights(seed: int | None) -> Iterator[None]:
     """Inside, Keras initializers without a seed follow from `seed`.
@@ -79,6 +90,60 @@ def seeded_weights(seed: int | None) -> Iterator[None]:
         yield
     finally:
         random.setstate(state)
+
+
+@contextlib.contextmanager
+def deferred_weights() -> Iterator[list[keras.Variable]]:
+    """Inside, variables are made without values, see `allocate`.
+
+    Keras lists them to give them values at some later point; the list is
+    taken away, so that those of a model that is dropped stay without.
+
+    Yields:
+        The variables that were made, a list that grows.
+    """
+    name = "uninitialized_variables"
+    others = global_state.get_global_attribute(name)
+    made: list[keras.Variable] = []
+    global_state.set_global_attribute(name, made)
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield made
+    finally:
+        global_state.set_global_attribute(name, others)
+
+
+def allocate(
+    variable: keras.Variable, initializer: keras.Initializer | None = None
+) -> None:
+    """Give a deferred variable its first value, by default by its own
+    initializer."""
+    if initializer is not None:
+        variable._initializer = initializer
+    variable._deferred_initialize()
+
+
+class _Recorder(saving_lib.H5IOStore):
+    """A weights file that only notes what would be written to it."""
+
+    def __init__(self):
+        self.entries: dict[str, dict] = {}
+
+    def __bool__(self):
+        return True
+
+    def make(self, path: str, metadata: dict | None = None) -> dict:
+        del metadata  # the name of a layer
+        return self.entries.setdefault(f"{path}/vars".lstrip("/"), {})
+
+
+def weights_layout(
+    model: keras.Model,
+) -> dict[str, dict[str, keras.Variable | np.ndarray]]:
+    """What `model.save_weights` would write: group to name to value."""
+    recorder = _Recorder()
+    saving_lib._save_state(model, recorder, None, "", set())
+    return recorder.entries
 
 
 def strategy(model: keras.Model) -> tf.distribute.Strategy:

@@ -13,6 +13,30 @@ def count() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one of all workers that writes files."""
+    resolver = strategy.cluster_resolver
+    cluster = resolver.cluster_spec().as_dict() if resolver else {}
+    if not cluster:
+        return True
+    first = "chief" if "chief" in cluster else "worker"
+    return (resolver.task_type, resolver.task_id) == (first, 0)
+
+
+def agree(strategy: tf.distribute.Strategy, number: int) -> bool:
+    """Whether all workers call this with the same integer.
+
+    If not, one of them finds that the sum is not as many times its own.
+    """
+
+    @tf.function(autograph=False)
+    def add() -> tf.Tensor:
+        each = strategy.run(lambda: tf.constant(number, tf.int64))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None)
+
+    return int(add()) == number * strategy.num_replicas_in_sync
+
+
 def total(value: tf.Tensor) -> tf.Tensor:
     """Sum of a tensor over all replicas, differentiable."""
     context = tf.distribute.get_replica_context()

@@ -53,17 +53,22 @@ def importance_weights(
     return likelihood.log_prob(x) + prior.log_prob(z) - posterior.log_prob(z)
 
 
-def importance_bound(log_weights: tf.Tensor) -> tf.Tensor:
-    """Importance-weighted bound of S draws, tighter as S grows.
+def importance_bound(log_weights: tf.Tensor, power: float = 1.0) -> tf.Tensor:
+    """Importance-weighted bound of S draws, tighter as S grows; or that of
+    Renyi's divergence of order 1 - power, which lies below it.
 
     Formula:
-        bound = log(mean_s w_s), computed without overflow
+        bound = log(mean_s w_s**power) / power
+              = m + log1p(mean_s expm1(power * (log w_s - m))) / power,
+                m = max_s log w_s: without overflow, and without dividing a
+                rounding error by a small power
 
     Args:
         log_weights: `[S, ...]`.
+        power: In (0, 1]. Defaults to 1.
 
     Returns:
-        `[...]`.
+        `[...]`; towards power 0 the mean of the logarithms.
 
     Example:
         >>> bound = importance_bound(tf.math.log([1.0, 3.0]))
@@ -71,7 +76,11 @@ def importance_bound(log_weights: tf.Tensor) -> tf.Tensor:
         2.0
 
     Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
-        Autoencoders, equation 8. https://arxiv.org/abs/1509.00519
+        Autoencoders, equation 8. https://arxiv.org/abs/1509.00519. Li, Turner,
+        2016. Renyi Divergence Variational Inference, equation 6.
+        https://arxiv.org/abs/1602.02311
     """
-    count = tf.cast(tf.shape(log_weights)[0], log_weights.dtype)
-    return tf.reduce_logsumexp(log_weights, axis=0) - tf.math.log(count)
+    # The bound does not depend on m: it needs no gradient.
+    most = tf.stop_gradient(tf.reduce_max(log_weights, axis=0))
+    excess = tf.math.expm1(power * (log_weights - most))
+    return most + tf.math.log1p(tf.reduce_mean(excess, axis=0)) / power

@@ -207,7 +207,17 @@ def row_seed(
 
 
 class Normal(Rowwise, tfd.Normal):
-    """`tfd.Normal` with draws by `normal`, reparameterized."""
+    """`tfd.Normal` with draws by `normal`, reparameterized.
+
+    Its density is that of (x - loc) / scale. TFP's takes the difference of
+    x / scale and loc / scale, which round by more than they differ where the
+    scale is small or the data are far from zero.
+    """
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        standard = tfd.Normal(tf.zeros([], self.dtype), 1.0)
+        distance = (x - self.loc) / self.scale
+        return standard.log_prob(distance) - tf.math.log(self.scale)
 
     def _sample_n(self, n: tf.Tensor, seed: Seed | RowSeed = None) -> tf.Tensor:
         found = tf.unstack(self.batch_shape_tensor(), len(self.batch_shape))

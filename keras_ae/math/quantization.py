@@ -9,7 +9,11 @@ def nearest_code(z: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
     """Number of the row of `table` that is nearest to each vector.
 
     Formula:
-        k = argmin_k ||z - e_k||**2 = argmin_k ||e_k||**2 / 2 - <z, e_k>
+        k = argmin_k ||z - e_k||**2 = argmin_k ||c_k||**2 / 2 - <z - m, c_k>,
+        m: mean of the codes, c_k = e_k - m
+
+    About their mean, so that codes far from zero and close together are told
+    apart; and in units of the largest, so that no square overflows.
 
     Args:
         z: Vectors, `[..., d]`.
@@ -21,21 +25,28 @@ def nearest_code(z: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
     Reference: van den Oord et al., 2017. Neural Discrete Representation
         Learning, equation 1. https://arxiv.org/abs/1711.00937
     """
-    half_squares = tf.reduce_sum(table**2, axis=-1) / 2  # [K]
-    scores = half_squares - tf.einsum("...d,kd->...k", z, table)
+    mean = tf.reduce_mean(table, axis=0)
+    centered = table - mean
+    unit = tf.reduce_max(tf.abs(centered))
+    directions = tf.math.divide_no_nan(centered, unit)  # [K, d]
+    half_squares = unit * tf.reduce_sum(directions**2, axis=-1) / 2  # [K]
+    # Not tf.einsum, whose "..." TensorFlow 2.18 gets wrong.
+    along = tf.tensordot(z - mean, directions, [[-1], [-1]])
+    scores = half_squares - along
     return tf.argmin(scores, axis=-1, output_type=tf.int32)
 
 
 def straight_through(z: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
-    """The value of `code` with the gradient of `z`.
+    """The value of `code`, to the last bit, with the gradient of `z`.
 
     Formula:
-        z + stop_gradient(code - z)
+        stop_gradient(code) + (z - stop_gradient(z))
 
     Reference: van den Oord et al., 2017. Neural Discrete Representation
         Learning, section 3.2. https://arxiv.org/abs/1711.00937
     """
-    return z + tf.stop_gradient(code - z)
+    # z + (code - z) would lose the code where z is far larger.
+    return tf.stop_gradient(code) + (z - tf.stop_gradient(z))
 
 
 def squared_distance(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
@@ -60,6 +71,7 @@ def ema_update(
         m_k = K / N * sum(z_i: k_i = k)
         usage_k' = decay * usage_k + (1 - decay) * n_k
         e_k' = (decay * usage_k * e_k + (1 - decay) * m_k) / usage_k'
+             = e_k + (1 - decay) * (m_k - n_k * e_k) / usage_k'
 
     Args:
         table: Codes e, `[K, d]`.
@@ -80,11 +92,11 @@ def ema_update(
     scale = size / replicas.total(tf.cast(tf.shape(z)[0], tf.float32))
     counts = scale * replicas.total(tf.reduce_sum(one_hot, axis=0))
     sums = scale * replicas.total(tf.matmul(one_hot, z, transpose_a=True))
-    kept = decay * usage
-    usage = kept + (1 - decay) * counts
-    total = kept[:, None] * table + (1 - decay) * sums
-    means = tf.math.divide_no_nan(total, usage[:, None])
-    return tf.where(usage[:, None] > 0, means, table), usage
+    usage = decay * usage + (1 - decay) * counts
+    # The second form: a code that is not used stays where it is, however
+    # small its usage; the first would be a quotient of two underflows.
+    change = (1 - decay) * (sums - counts[:, None] * table)
+    return table + tf.math.divide_no_nan(change, usage[:, None]), usage
 
 
 def perplexity(indices: tf.Tensor, size: int) -> tf.Tensor:

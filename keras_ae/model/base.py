@@ -22,6 +22,7 @@ from keras_ae.core.types import Shapes
 from keras_ae.core.types import Tree
 from keras_ae.math import densities
 from keras_ae.model import compiled
+from keras_ae.model import finite
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
@@ -86,6 +87,8 @@ class BaseAutoencoder(
     #: Those of them that are one number a batch, not one for each example: a
     #: statistic of the batch, which `sample_weight` does not weigh.
     batch_statistics: frozenset[str] = frozenset()
+    #: Draws of the code of each example in the objective.
+    samples = 1
     #: What `create` puts on the encoder, and by default on the decoder.
     posterior_head: Callable[[], heads.BaseHead] = heads.Point
     likelihood_head: Callable[[], heads.BaseHead] = heads.Bernoulli
@@ -252,7 +255,13 @@ class BaseAutoencoder(
         """The batch that `fit` or `evaluate` was given; builds on it."""
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         self.build_on(x)
-        return self.batch(x, y, weight)
+        batch = self.batch(x, y, weight)
+        if y is None:
+            return batch
+        # What a network may hide of its input, the target tells.
+        holes = self.missing == "mask"
+        rows = tf.convert_to_tensor(keras.tree.flatten(x)[0])
+        return batch._replace(target=finite.told(batch.target, rows, holes))
 
     @final
     def adapt(self, x: Rows | row_sources.RedrawnRows) -> None:

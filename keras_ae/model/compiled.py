@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import Tree
+from keras_ae.model import finite
 
 BATCH_SIZE = 256
 KEPT = 64  # compiled functions of one model; the oldest goes first
@@ -23,10 +24,12 @@ class Functions:
 
     def __init__(self):
         self.kept: dict[tuple, Callable] = {}
+        self.seen = finite.Seen()
 
 
 def graph(model: keras.Model, function: Callable, **options: Any) -> Callable:
-    """`function` as a `tf.function`, kept with the model.
+    """`function` as a `tf.function`, kept with the model; it refuses to
+    answer with weights that are not finite.
 
     It is found again by the function's code and by what it depends on: the
     values in its closure, the object that it is a method of, and the
@@ -37,6 +40,10 @@ def graph(model: keras.Model, function: Callable, **options: Any) -> Callable:
         model: Owner of the compiled function.
         function: Tensors to tensors.
         **options: For `tf.function`.
+
+    Returns:
+        Function of tensors; it raises a `NonFiniteError` if the model's
+        weights are not finite.
     """
     used = [cell.cell_contents for cell in function.__closure__ or ()]
     used.append(getattr(function, "__self__", None))
@@ -49,12 +56,22 @@ def graph(model: keras.Model, function: Callable, **options: Any) -> Callable:
     if key not in kept:
         if len(kept) >= KEPT:
             del kept[next(iter(kept))]
+
+        def checked(*arguments: Tree) -> tuple:
+            return function(*arguments), finite.read(model.weights)
+
         # TensorFlow counts traces by code; a partial has none, so that many
         # models of one class are not taken for one function traced anew.
         kept[key] = tf.function(
-            functools.partial(function), autograph=False, **options
+            functools.partial(checked), autograph=False, **options
         )
-    return kept[key]
+
+    def call(*arguments: Tree) -> Tree:
+        result, weights = kept[key](*arguments)
+        model.compiled_functions.seen.check(model, weights)
+        return result
+
+    return call
 
 
 def fingerprint(value: object) -> Hashable:

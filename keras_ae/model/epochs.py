@@ -13,6 +13,7 @@ import keras
 
 from keras_ae.core import backend
 from keras_ae.model import spread
+from keras_ae.model import watch
 
 CallbackList = keras.callbacks.CallbackList
 
@@ -65,18 +66,26 @@ def train(
     Raises:
         RuntimeError: When another worker is lost.
     """
+    guard = watch.Watch(model, function, source.singles)
+
+    def guarded(*arguments: Any) -> dict:
+        steps = int(arguments[-1]) if len(arguments) == 2 else 1
+        return guard.run(lambda: (function(*arguments), arguments, steps))
+
     model.stop_training = False
     callbacks.on_train_begin()
     logs = None
     for epoch in range(backend.first_epoch(model, initial_epoch), epochs):
         _reset(model)
         callbacks.on_epoch_begin(epoch)
+        guard.start(epoch)
         for batch, logs in _pass(
-            model, source, function, execution, callbacks.on_train_batch_begin
+            model, source, guarded, execution, callbacks.on_train_batch_begin
         ):
             callbacks.on_train_batch_end(batch, logs)
             if model.stop_training:
                 break
+        guard.check()
         logs = _result(model) | validate(epoch)
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:
@@ -158,6 +167,26 @@ class Validation(keras.callbacks.Callback):
         logs.update(self.validate(epoch))
 
 
+class Watching(keras.callbacks.Callback):
+    """Tells a watch of the epochs of Keras' own loop.
+
+    Args:
+        guard: Of the training call.
+    """
+
+    def __init__(self, guard: watch.Watch):
+        super().__init__()
+        self.guard = guard
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """See `keras.callbacks.Callback`."""
+        self.guard.start(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """See `keras.callbacks.Callback`."""
+        self.guard.check()
+
+
 def _pass(
     model: keras.Model,
     source: Any,
@@ -178,7 +207,8 @@ def _pass(
 
 
 def _reset(model: keras.Model) -> None:
-    with backend.strategy(model).scope():
+    strategy = backend.strategy(model)
+    with strategy.scope(), spread.guarded(strategy):
         model.reset_metrics()
 
 

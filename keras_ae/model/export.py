@@ -8,9 +8,8 @@ import contextlib
 import functools
 import importlib.util
 import os
-import shutil
-import tempfile
 import warnings
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +19,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.types import Tree
 from keras_ae.model import agreement
+from keras_ae.model import finite
 from keras_ae.model.batch import joined
 from keras_ae.model.formats import FORMATS
 from keras_ae.model.formats import Format
@@ -52,7 +53,8 @@ def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
     `reconstruct(x)` gives `reconstruction`; `encode(x)` gives `mean` and
     `stddev` of q(z|x); `decode(z)` gives `mean` of p(x|z); `score(x)` gives
     one number per example and term, in nats (see `score_terms`), NaN where
-    an example lies outside the support of the likelihood.
+    an example lies outside the support of the likelihood. Of a row that is
+    not finite they give NaN.
 
     Returns:
         name -> (function of tensors, list of `tf.TensorSpec`).
@@ -79,10 +81,20 @@ def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
 
     inputs = model.input_specs()
     return {
-        "reconstruct": (reconstruct, inputs),
-        "encode": (encode, inputs),
-        "decode": (decode, model.latent_specs()),
-        "score": (score, inputs),
+        "reconstruct": (honest(model, reconstruct), inputs),
+        "encode": (honest(model, encode), inputs),
+        "decode": (honest(model, decode), model.latent_specs()),
+        "score": (honest(model, score), inputs),
+    }
+
+
+def honest(model: "BaseAutoencoder", function: Callable) -> Callable:
+    """An endpoint that gives NaN, or of integers -1, for rows that are not
+    finite: a graph cannot refuse them one by one."""
+    holes = model.missing == "mask"
+    return lambda *rows: {
+        name: finite.told(value, rows, holes)
+        for name, value in function(*rows).items()
     }
 
 
@@ -123,6 +135,7 @@ def write(
         ValueError: If the format is unknown, the path does not fit it, or
             the model is not built.
         ImportError: If a package that the format needs is not installed.
+        NonFiniteError: If the weights are not finite.
         RuntimeError: If the model can not be converted, or the file can not
             be opened or gives other numbers. Nothing is left behind.
 
@@ -140,6 +153,7 @@ def write(
             f"{model.name!r} is not built, so its input shape is not known. "
             "Expected a built model. Call `fit`, `build` or `create` first."
         )
+    finite.check_weights(model)
     if tolerance is None:
         tolerance = agreement.tolerance(model)
     tolerance = validation.check_number("tolerance", tolerance, 0)
@@ -152,20 +166,18 @@ def write(
             'them by `pip install "keras-ae[export]"`.'
         )
     target = _checked_path(filepath, chosen)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target if target.is_dir() else target.parent
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=beside) as scratch:
+    with files.replacing(target, "saved_model.pb") as product:
         with _explained(model, format, "can not be converted", OSError):
             python = model.export_endpoints()
             if chosen.folder and not chosen.is_folder(target):
                 python = {"reconstruct": python["reconstruct"]}
             ends = base.compiled(python, input_signature)
             convert = functools.partial(chosen.convert, model, **options)
-            place = Path(scratch), target.name
-            product, out = conversion.convert(convert, chosen, ends, *place)
+            place = product.parent, target.name
+            made, out = conversion.convert(convert, chosen, ends, *place)
         with _explained(model, format, "can not be opened or run"):
             sizes = agreement.batch_sizes(input_signature)
-            answers = chosen.open(product)
+            answers = chosen.open(made)
             references = {
                 n: (chosen.reference(n, *end), end[1])
                 for n, end in python.items()
@@ -180,7 +192,7 @@ def write(
                 "file is less precise on purpose (quantized, say), give a "
                 "larger `tolerance`; else export as 'tf_saved_model'."
             )
-        _place(product, target)
+        os.replace(made, product)
     if out:
         warnings.warn(
             f"The {format!r} export of {model.name!r} has no "
@@ -224,21 +236,3 @@ def _explained(
             "'tf_saved_model', which has every operation of TensorFlow, or "
             "replace the layer that needs it."
         ) from error
-
-
-def _place(product: Path, target: Path) -> None:
-    """Move what was written to where it belongs.
-
-    A folder that exists may hold other files, or be a volume of its own, so
-    its parts are replaced one by one; the graph, without which nobody takes
-    it for a SavedModel, goes first and comes last.
-    """
-    if not target.is_dir():
-        os.replace(product, target)
-        return
-    graph = "saved_model.pb"
-    (target / graph).unlink(missing_ok=True)
-    for part in sorted(product.iterdir(), key=lambda p: p.name == graph):
-        if (target / part.name).is_dir():
-            shutil.rmtree(target / part.name)
-        os.replace(part, target / part.name)

@@ -19,6 +19,17 @@ from keras_ae.core import rows as rows_of
 SMALL = 2**28  # bytes of rows that are copied to TensorFlow, gathered faster
 
 
+def singles(rows: dict, count: tf.Tensor) -> Iterator[tuple]:
+    """The steps of a call on a block, one by one: arguments of a call of that
+    step alone, of the same shapes, and the step's data."""
+    for number in range(int(count)):
+        turned = keras.tree.map_structure(
+            lambda t, n=number: tf.roll(t, -n, axis=0), rows
+        )
+        data = keras.tree.map_structure(lambda t: t[0], turned)
+        yield (turned, tf.constant(1)), pack(data)
+
+
 class Feed:
     """Rows in memory, and the batches of passes over them.
 
@@ -34,6 +45,8 @@ class Feed:
     Raises:
         ValueError: If the arrays differ in their numbers of rows.
     """
+
+    singles = staticmethod(singles)
 
     def __init__(
         self,
@@ -86,16 +99,36 @@ class Feed:
 
     def start(self, seed: Callable[[], tf.Tensor]) -> None:
         """Begin a pass: draw its order, and its rows where they change,
-        from seeds int32 `[2]`."""
+        from seeds int32 `[2]`, which are kept for `place_in_pass`."""
+        self.begun: list = []
+
+        def drawn() -> tf.Tensor:
+            self.begun.append(seed())
+            return self.begun[-1]
+
         if rows_of.redrawn(self.x):
             self.rows["x"] = keras.tree.map_structure(
-                as_rows, rows_of.drawn(self.x, seed())
+                as_rows, rows_of.drawn(self.x, drawn())
             )
         order = tf.range(self.size)
         if self.shuffle:
-            order = tf.random.experimental.stateless_shuffle(order, seed())
+            order = tf.random.experimental.stateless_shuffle(order, drawn())
         self.order = order.numpy()
         self.place = 0
+
+    def place_in_pass(self) -> dict | None:
+        """Where the pass is that the next epoch goes on with, for `go_on`;
+        None if it begins one. Plain numbers."""
+        if not self.endless or self.place == self.batches:
+            return None
+        begun = [seed.numpy().tolist() for seed in self.begun]
+        return {"begun": begun, "place": self.place}
+
+    def go_on(self, place: dict) -> None:
+        """Go on in the middle of a pass, in another process maybe."""
+        seeds = map(tf.constant, place["begun"])
+        self.start(lambda: next(seeds))
+        self.place = place["place"]
 
     def epoch(self, seed: Callable, execution: int) -> Iterator[tuple]:
         """Executions of one epoch.
@@ -186,7 +219,9 @@ def arrays(value: Any) -> Any:
             )
         return np.asarray(value)
     return keras.tree.map_structure(
-        lambda t: t if tf.is_tensor(t) or hasattr(t, "draw") else np.asarray(t),
+        lambda t: (
+            t if tf.is_tensor(t) or hasattr(t, "source") else np.asarray(t)
+        ),
         value,
     )
 
@@ -224,8 +259,15 @@ def split(data: tuple, fraction: float) -> tuple[tuple, tuple]:
         fraction: Share of the rows after the cut.
 
     Raises:
-        ValueError: If there are no rows on one side.
+        ValueError: If there are no rows on one side, or rows on disk.
     """
+    if not all(hasattr(x, "__getitem__") for x in keras.tree.flatten(data[0])):
+        raise ValueError(
+            "Rows on disk are not split. Expected rows in memory for "
+            f"`validation_split`. Received: {type(data[0]).__name__}. Write "
+            "the rows that are kept apart to shards of their own, for "
+            "`validation_data`."
+        )
     rows = len(keras.tree.flatten(data[0])[0])
     cut = int(math.floor(rows * (1.0 - fraction)))
     if cut in (0, rows):

@@ -17,7 +17,9 @@ from keras_ae.core.types import Rows
 from keras_ae.math import divergences
 from keras_ae.model import compiled
 from keras_ae.model import export
+from keras_ae.model import finite
 from keras_ae.model import generate
+from keras_ae.model import magnitude
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Moment
 
@@ -37,7 +39,13 @@ class Inference:
             x: Examples, or `(examples, conditions)` where a model is told
                 something beside them.
             training: Whether layers behave as in training.
+
+        Raises:
+            NonFiniteError: If the weights are not finite.
         """
+        if tf.executing_eagerly():
+            finite.check_weights(self)
+            self.check_inputs(x)
         return self.posterior(self.batch(x), self.moment(training))
 
     @final
@@ -48,7 +56,12 @@ class Inference:
             z: Codes, or `(codes, conditions)` where a model is told something
                 beside them.
             training: Whether layers behave as in training.
+
+        Raises:
+            NonFiniteError: If the weights are not finite.
         """
+        if tf.executing_eagerly():
+            finite.check_weights(self)
         z, given = (z, None) if self.given is None else z
         batch = Batch(None, None, given)
         return self.likelihood(z, batch, self.moment(training))
@@ -192,13 +205,15 @@ class Inference:
         """`x` as arrays that fit the model.
 
         Raises:
-            ValueError: On another shape, no rows, NaN or infinite values.
+            ValueError: On another shape, no rows, NaN or infinite values,
+                and such as networks of type float16 do not reach.
             TypeError: Without conditions where the model is told some.
         """
         holes = self.missing == "mask"
         if self.given is None:
             x = np.asarray(x)
             self.space.check("x", x, holes)
+            magnitude.check_half(self, x)
             return x
         if not isinstance(x, tuple) or len(x) != 2:
             raise TypeError(
@@ -207,6 +222,7 @@ class Inference:
             )
         examples = np.asarray(x[0])
         self.space.check("x[0]", examples, holes)
+        magnitude.check_half(self, examples)
         return examples, self.given.check("x[1]", x[1], len(examples))
 
     def check_rows(self, x: Rows, y: ArrayLike | None = None) -> Rows:
@@ -224,9 +240,7 @@ class Inference:
             self.space.check("y", target, holes)
         name = "x" if y is None else "y"
         for part in self.space.chunks(target):
-            self.decoder.head.check_support(
-                name, np.nan_to_num(part) if holes else part
-            )
+            self.decoder.head.check_support(name, part)
         return inputs
 
     @classmethod

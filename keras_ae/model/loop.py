@@ -15,10 +15,15 @@ import tensorflow as tf
 
 from keras_ae.core import backend
 from keras_ae.core import rows as rows_of
+from keras_ae.core import shards
 from keras_ae.core import validation
+from keras_ae.model import checkpoint
 from keras_ae.model import epochs as loop
 from keras_ae.model import feed
+from keras_ae.model import finite
+from keras_ae.model import magnitude
 from keras_ae.model import settings
+from keras_ae.model import sharded
 from keras_ae.model import speed
 from keras_ae.model import spread
 
@@ -56,7 +61,8 @@ class FastTraining(settings.Settings):
         every worker is given the same rows, or the same `tf.data.Dataset`.
 
         Args:
-            x: Rows in memory (NumPy, pandas, tensors) or a stream.
+            x: Rows in memory (NumPy, pandas, tensors), rows on disk
+                (`keras_ae.shards`) or a stream.
             y: Targets, if not `x` itself (for example clean images).
             batch_size: Rows in a batch. Defaults to 32.
             epochs: Passes over the data, see `keras.Model.fit`.
@@ -81,6 +87,9 @@ class FastTraining(settings.Settings):
         Raises:
             ValueError: On data that the model cannot be trained on.
             RuntimeError: When another worker is lost.
+            NonFiniteError: At the first step that gives a term, a gradient or
+                a weight that is NaN or infinite; the weights and all other
+                state are then those of the last good step.
         """
         self._check_compiled("fit")
         if class_weight is not None:
@@ -118,6 +127,7 @@ class FastTraining(settings.Settings):
             if source
             else settings.length(x, steps_per_epoch),
         )
+        checkpoint.arrange(callbacks, source)
 
         def validated(epoch: int) -> dict:
             return validate(epoch, callbacks)
@@ -138,6 +148,8 @@ class FastTraining(settings.Settings):
         indexed = isinstance(x, keras.utils.PyDataset)
         indexed = indexed and x.num_batches is not None
         with self._keras_function("train", execution, self.jit_compile):
+            guard = self._watch(execution)
+            callbacks.callbacks.insert(0, loop.Watching(guard))
             return super().fit(
                 x,
                 y,
@@ -181,6 +193,7 @@ class FastTraining(settings.Settings):
 
         Raises:
             ValueError: On data that do not fit the model.
+            NonFiniteError: If the weights are not finite, or a term is NaN.
             RuntimeError: When another worker is lost.
         """
         self._check_compiled("evaluate")
@@ -209,9 +222,14 @@ class FastTraining(settings.Settings):
             verbose: For streams, see `keras.Model.predict`.
             steps: Batches to draw from a stream.
             callbacks: Keras callbacks, for streams.
+
+        Raises:
+            ValueError: On rows that are not finite or do not fit the model.
+            NonFiniteError: If the weights are not finite.
         """
         if validation.is_array(x) and steps is None and not callbacks:
             return self.reconstruct(x, batch_size)
+        x = sharded.ordered(x, batch_size)
         strategy = backend.strategy(self)
         if spread.has_workers(strategy) and isinstance(x, tf.data.Dataset):
             # Each worker for itself; Keras' way would need all at once.
@@ -222,7 +240,28 @@ class FastTraining(settings.Settings):
                 )
             ]
             return np.concatenate(parts)
-        return super().predict(x, batch_size, verbose, steps, callbacks)
+        finite.check_weights(self)
+        means = super().predict(x, batch_size, verbose, steps, callbacks)
+        if np.isnan(means).any():
+            axes = tuple(range(1, means.ndim))
+            rows = np.flatnonzero(np.isnan(means).any(axis=axes))
+            raise ValueError(
+                "`x` holds rows that are not finite, or too large for the "
+                f"model. Expected finite numbers. Received: {len(rows)} such "
+                f"rows, the first at {rows[:5].tolist()}. Drop or fill them."
+            )
+        return means
+
+    @final
+    def predict_step(self, data: Any) -> Any:
+        """The means of a batch, see `keras.Model.predict_step`; NaN for rows
+        that are not finite."""
+        x = keras.utils.unpack_x_y_sample_weight(data)[0]
+        return finite.told(
+            self(x),
+            keras.tree.map_structure(tf.convert_to_tensor, x),
+            self.missing == "mask",
+        )
 
     def _source(
         self, data: tuple, batch_size: Any, steps: Any, shuffle: bool | None
@@ -240,18 +279,26 @@ class FastTraining(settings.Settings):
         if self._in_memory(data[0]):
             x, y, weight = map(feed.arrays, data)
             self.check_rows(rows_of.sources(x), y)
+            if shuffle is not None:
+                magnitude.check_trained(self, rows_of.sources(x), y)
             if weight is not None:
                 validation.check_data("sample_weight", weight, ())
-            rows = {"x": x, "y": y, "sample_weight": weight}
-            source = feed.Feed(
-                {k: v for k, v in rows.items() if v is not None},
-                validation.check_count(
-                    "batch_size", 32 if batch_size is None else batch_size
-                ),
-                bool(shuffle),
-                steps,
-                endless=shuffle is not None and steps is not None,
+            batch_size = validation.check_count(
+                "batch_size", 32 if batch_size is None else batch_size
             )
+            rows = {"x": x, "y": y, "sample_weight": weight}
+            if isinstance(x, shards.Shards):
+                source = sharded.feed(
+                    rows, batch_size, bool(shuffle), steps, strategy
+                )
+            else:
+                source = feed.Feed(
+                    {k: v for k, v in rows.items() if v is not None},
+                    batch_size,
+                    bool(shuffle),
+                    steps,
+                    endless=shuffle is not None and steps is not None,
+                )
         else:
             with strategy.scope():
                 spreads = tf.distribute.has_strategy()
@@ -281,6 +328,7 @@ class FastTraining(settings.Settings):
     def _evaluation(self, data: tuple, batch_size: Any, steps: Any) -> Callable:
         """Checked and prepared once; function of callbacks and verbosity to
         the logs of an evaluation."""
+        data = (sharded.ordered(data[0], batch_size), *data[1:])
         if self._in_memory(data[0]):
             data = (feed.fixed(data[0]), *data[1:])
         source = self._source(data, batch_size, steps, None)
@@ -292,19 +340,25 @@ class FastTraining(settings.Settings):
             with backend.strategy(self).scope():
                 execution = speed.steps_per_execution(batches, None).value
 
+        def logs(callbacks: Any, verbose: Any) -> dict:
+            if source is None:
+                return self._keras_evaluate(
+                    data[0], steps, execution, callbacks, verbose
+                )
+            callbacks = loop.listed(
+                self, callbacks, verbose, epochs=1, steps=source.steps
+            )
+            function = self._function("test", source)
+            return loop.evaluate(
+                self, source, function, callbacks, execution=execution
+            )
+
         def run(callbacks: Any, verbose: Any) -> dict:
+            finite.check_weights(self)
             with self.evaluation_seeds():
-                if source is None:
-                    return self._keras_evaluate(
-                        data[0], steps, execution, callbacks, verbose
-                    )
-                callbacks = loop.listed(
-                    self, callbacks, verbose, epochs=1, steps=source.steps
-                )
-                function = self._function("test", source)
-                return loop.evaluate(
-                    self, source, function, callbacks, execution=execution
-                )
+                found = logs(callbacks, verbose)
+            finite.check_terms({n: found[n] for n in self.terms})
+            return found
 
         return run
 

@@ -14,6 +14,8 @@ from keras_ae.model import compiled
 from keras_ae.model import feed
 from keras_ae.model import speed
 from keras_ae.model import spread
+from keras_ae.model import streams
+from keras_ae.model import watch
 from keras_ae.parts import schedules
 
 
@@ -198,7 +200,7 @@ class Settings:
 
     def _function(self, name: str, source: Any) -> Callable:
         """The compiled call for a source, of any number of rows."""
-        if isinstance(source, feed.Feed):
+        if not isinstance(source, spread.StreamFeed):
             strategy = backend.strategy(self)
             hollow = source.shortest < strategy.num_replicas_in_sync
             function = self.block(name, hollow)
@@ -256,7 +258,33 @@ class Settings:
         try:
             yield
         finally:
+            setattr(self, f"{name}_function", self._streams.kept[key])
             self.steps_per_execution, self.jit_compile = before
+
+    def _watch(self, execution: int) -> watch.Watch:
+        """Has Keras' own loop train with a call that is watched."""
+        strategy = backend.strategy(self)
+        with strategy.scope():
+            spreads = tf.distribute.has_strategy()
+        if spreads:  # batches of several devices are not kept
+            call = self.train_function
+            guard = watch.Watch(self, call, None)
+            self.train_function = lambda iterator: guard.run(
+                lambda: (call(iterator), (), execution)
+            )
+            return guard
+        key = ("steps", execution, self.jit_compile, compiled.fingerprint(self))
+        kept = self._streams.kept
+        if key not in kept:
+            kept[key] = streams.Steps(
+                self, execution, self.jit_compile, self.run_eagerly
+            )
+        steps = kept[key]
+        guard = watch.Watch(self, steps.step, steps.singles)
+        self.train_function = lambda iterator: guard.run(
+            lambda: steps(iterator)
+        )
+        return guard
 
 
 def _block_of(model: keras.Model, step: Callable) -> Callable:

@@ -21,10 +21,11 @@ LONGEST_BLOCK = 32  # steps between two updates of the progress bar
 # autoencoders of 300 to 1.1 million weights, two cores: compiling one shape of
 # batch takes 0.6 to 1.2 s longer, 0.07 to 0.1 s for each variable that is
 # trained; a step is 0.14 to 0.3 ms shorter in the smallest of them, 1.9 ms at
-# 0.8 million weights, 2.6 ms at 1.1 million (see benchmarks/short_fits.py).
+# 0.8 million weights, 2.6 ms at 1.1 million (see benchmarks/short_fits.py), and
+# 45 ms at 0.35 million weights and 50 draws (see benchmarks/training.py).
 COMPILATION = 0.1  # seconds for each trained variable and shape of batch
 GAIN = 2.5e-4  # seconds a step
-GAIN_OF_WEIGHT = 2e-9  # seconds a step and weight
+GAIN_OF_WEIGHT = 2e-9  # seconds a step, weight and draw
 
 _CONVOLUTIONS = (
     keras.layers.Conv1D,
@@ -101,7 +102,8 @@ def jit_compile_for(
         return Choice(False, "the number of steps is not known")
     weights = [math.prod(v.shape) for v in model.trainable_variables]
     cost = COMPILATION * len(weights) * shapes
-    needed = math.ceil(cost / (GAIN + GAIN_OF_WEIGHT * sum(weights)))
+    work = sum(weights) * model.samples
+    needed = math.ceil(cost / (GAIN + GAIN_OF_WEIGHT * work))
     reason = f"{choice.reason}, {steps} steps in all, {needed} pay for XLA"
     return Choice(steps >= needed, reason)
 

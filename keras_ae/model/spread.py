@@ -52,8 +52,8 @@ def guarded(strategy: tf.distribute.Strategy) -> Iterator[None]:
             "Training has stopped because another worker was lost: it ended, "
             "or it could not be reached. The weights of this worker may be "
             "those of an unfinished step. Start all workers again; with "
-            "keras.callbacks.BackupAndRestore among the callbacks, `fit` goes "
-            f"on from the last epoch that was backed up. ({first})"
+            "keras_ae.callbacks.Checkpoint among the callbacks, `fit` goes on "
+            f"from the last epoch that was kept. ({first})"
         ) from error
 
 
@@ -196,6 +196,7 @@ class StreamFeed:
         dataset: tf.data.Dataset,
         steps: int | None = None,
     ):
+        self.strategy = strategy
         self.spec = dataset.element_spec
         policy = tf.data.experimental.AutoShardPolicy
         given = dataset.options().experimental_distribute.auto_shard_policy
@@ -215,6 +216,12 @@ class StreamFeed:
         return keras.tree.map_structure(
             lambda t: tf.zeros([1, *t.shape[1:]], t.dtype), self.spec
         )
+
+    def singles(self, batch: Any) -> Iterator[tuple]:
+        """The one step of a call, see `feed.singles`; the data are those of
+        the first replica of this worker."""
+        local = self.strategy.experimental_local_results
+        yield (batch,), keras.tree.map_structure(lambda t: local(t)[0], batch)
 
     def epoch(self, seed: Callable, execution: int) -> Iterator[tuple]:
         """Executions of one epoch, of one step each. See `Feed.epoch`."""

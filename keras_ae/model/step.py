@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import final
 
+import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import backend
@@ -24,6 +25,15 @@ class Step:
         terms."""
         batch = self.unpack(data)
         moment = self.moment(training=True, rows=batch.size)
+        forward, terms, weights, gradients = self._gradients(batch, moment)
+        for gradient, player in zip(gradients, self.players(), strict=True):
+            player.optimizer.apply(gradient, player.variables)
+        self.after_step(forward, moment)
+        return self.report(batch, terms, weights)
+
+    def _gradients(self, batch: Batch, moment: Moment) -> tuple:
+        """The pass, its terms, their factors, and for each player the
+        gradients of its variables."""
         players = self.players()
         with tf.GradientTape(persistent=len(players) > 1) as tape:
             forward = self.forward(batch, moment)
@@ -40,10 +50,34 @@ class Step:
             tape.gradient(total, player.variables)
             for total, player in zip(scaled, players, strict=True)
         ]
-        for gradient, player in zip(gradients, players, strict=True):
-            player.optimizer.apply(gradient, player.variables)
-        self.after_step(forward, moment)
-        return self.report(batch, terms, weights)
+        return forward, terms, weights, gradients
+
+    @final
+    def examine(self, data: Tree) -> dict[str, Tree]:
+        """What a training step would see and change nothing by.
+
+        Args:
+            data: As `train_step` takes it.
+
+        Returns:
+            `terms` by name; the largest absolute value of the `input`, and
+            that of each variable's gradient by its path, `gradients`.
+        """
+        batch, moment = self.unpack(data), self.moment(training=True)
+        _, terms, _, gradients = self._gradients(batch, moment)
+        return {
+            "terms": terms,
+            "input": _largest(batch.x),
+            "gradients": {
+                variable.path: _largest(gradient)
+                / player.optimizer.scale_loss(1.0)
+                for player, own in zip(self.players(), gradients, strict=True)
+                for variable, gradient in zip(
+                    player.variables, own, strict=True
+                )
+                if gradient is not None
+            },
+        }
 
     @final
     def test_step(self, data: Tree) -> dict[str, tf.Tensor]:
@@ -165,6 +199,13 @@ def weighted_sum(
 ) -> tf.Tensor:
     """Sum of weight times term over `names`, a scalar."""
     return tf.add_n([weights[name] * terms[name] for name in names])
+
+
+def _largest(value: tf.Tensor) -> tf.Tensor:
+    """Largest absolute value, float32; NaN where there is one."""
+    value = tf.abs(tf.cast(tf.convert_to_tensor(value), tf.float32))
+    hidden = tf.reduce_any(tf.math.is_nan(value))
+    return tf.where(hidden, np.nan, tf.reduce_max(value))
 
 
 def _count(batch: Batch) -> tf.Tensor:

@@ -91,7 +91,7 @@ class ContractiveAutoencoder(Autoencoder):
     ) -> tf.Tensor:
         """||d f(x) / d x||_F^2 of each example, `[B]`, in the cheapest form
         that the encoder allows; f without dropout."""
-        x = tf.convert_to_tensor(x)
+        x = self.space.tensor(x)
         if self.probes is not None:
             moment = moment or self.moment()
             seed = moment.seed(rank=1)  # signs [probes, B, code]
@@ -103,12 +103,13 @@ class ContractiveAutoencoder(Autoencoder):
         linear_code = stack and stack[-1][1] is keras.activations.linear
         if len(stack) == 1 or (len(stack) == 2 and linear_code):
             layer, activation = stack[0]
-            a = tf.matmul(tf.reshape(x, [-1, size]), layer.kernel)
+            # Terms are in single precision, of whatever type the weights are.
+            kernels = [tf.cast(dense.kernel, x.dtype) for dense, _ in stack]
+            a = tf.matmul(tf.reshape(x, [-1, size]), kernels[0])
             if layer.use_bias:
-                a += layer.bias
+                a += tf.cast(layer.bias, x.dtype)
             return jacobians.frobenius_dense(
-                [layer.kernel for layer, _ in stack],
-                [jacobians.slope(activation, a)],
+                kernels, [jacobians.slope(activation, a)]
             )
         outputs = math.prod(self.encoder.event_shape)
         return jacobians.frobenius_exact(self._code, x, outputs)

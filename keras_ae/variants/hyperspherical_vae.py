@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core.registry import register
+from keras_ae.math import spherical
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Moment
 from keras_ae.parts import heads
@@ -62,5 +63,5 @@ class HypersphericalVAE(VAE):
         self, z: tf.Tensor, batch: Batch, moment: Moment
     ) -> tfd.Distribution:
         """See `BaseAutoencoder.likelihood`."""
-        direction = tf.math.l2_normalize(tf.cast(z, tf.float32), axis=-1)
+        direction = spherical.direction(tf.cast(z, tf.float32))
         return super().likelihood(direction, batch, moment)

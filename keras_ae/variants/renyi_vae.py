@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.math import bounds
 from keras_ae.parts import networks
 from keras_ae.parts import priors
 from keras_ae.variants.iwae import IWAE
@@ -61,5 +62,4 @@ class RenyiVAE(IWAE):
 
     def bound(self, log_weights: tf.Tensor) -> tf.Tensor:
         """See `IWAE.bound`."""
-        power = 1 - self.alpha
-        return super().bound(power * log_weights) / power
+        return bounds.importance_bound(log_weights, 1 - self.alpha)

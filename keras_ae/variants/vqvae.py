@@ -13,6 +13,7 @@ from keras_ae.core.types import Shapes
 from keras_ae.math import densities
 from keras_ae.math import quantization
 from keras_ae.model import compiled
+from keras_ae.model import export
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
@@ -152,7 +153,9 @@ class VQVAE(Autoencoder):
         """See `BaseAutoencoder.export_endpoints`; adds `codes(x)`."""
         return super().export_endpoints() | {
             "codes": (
-                lambda *x: {"codes": self._codes(joined(x))},
+                export.honest(
+                    self, lambda *x: {"codes": self._codes(joined(x))}
+                ),
                 self.input_specs(),
             )
         }

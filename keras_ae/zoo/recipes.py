@@ -15,25 +15,37 @@
 A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
 a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
 `"start"`, a preset whose encoder and decoder it starts from, `"kl_warmup"`,
-epochs in which the weight of the KL rises to 1, and `"beta_1"` of Adam.
+epochs in which the weight of the KL rises to 1, and `"beta_1"` of Adam. Data
+may have `"shards"`, a folder of rows on disk that are trained on instead of
+those of that name; see `keras_ae.shards`.
 """
 
+import contextlib
+import csv
+import hashlib
+import io
 import json
-import shutil
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from keras_ae import spaces
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
+from keras_ae.core import files
 from keras_ae.core import registry
+from keras_ae.core import replicas
+from keras_ae.core import shards
 from keras_ae.core import validation
 from keras_ae.core.types import Logs
 from keras_ae.core.types import Rows
+from keras_ae.model import spread
 from keras_ae.model.base import BaseAutoencoder
+from keras_ae.model.checkpoint import Checkpoint
 from keras_ae.parts import schedules
 from keras_ae.zoo import datasets
 from keras_ae.zoo import store
@@ -80,7 +92,9 @@ def read(path: str | Path) -> dict[str, Any]:
     return recipe
 
 
-def create(recipe: dict[str, Any], input_shape: tuple) -> BaseAutoencoder:
+def create(
+    recipe: dict[str, Any], input_shape: tuple | spaces.BaseSpace
+) -> BaseAutoencoder:
     """The untrained model of a recipe."""
     arguments = dict(recipe["model"])
     return registry.create(
@@ -89,52 +103,78 @@ def create(recipe: dict[str, Any], input_shape: tuple) -> BaseAutoencoder:
 
 
 def train(
-    recipe: dict[str, Any], runs: str | Path = RUNS, verbose: int = 2
+    recipe: dict[str, Any],
+    runs: str | Path = RUNS,
+    verbose: int = 2,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> BaseAutoencoder:
     """Train the model of a recipe; after a kill, go on where it stopped.
 
-    The state is kept after every few epochs in `<runs>/<preset>/backup`, the
-    history in `<runs>/<preset>/history.csv`.
+    The state is kept after every epoch in `<runs>/<preset>/checkpoints`, the
+    history in `<runs>/<preset>/history.csv`. A training that is complete is
+    restored from there.
 
     Args:
         recipe: See `read`.
         runs: Folder for the states of trainings.
         verbose: As in `fit`.
+        strategy: What to train under, one device by default. Of several
+            workers each calls this, with the same arguments, and `runs` is a
+            folder that they share.
 
     Returns:
         The trained model; compile it before `evaluate`.
     """
+    strategy = strategy or tf.distribute.get_strategy()
     folder = Path(runs) / recipe["preset"]
-    _claim(folder, recipe)
-    (x, _), _ = data(recipe)
+    owned = contextlib.nullcontext()
+    if replicas.is_chief(strategy):
+        owned = _claimed(folder, recipe)
+    with owned:
+        (x, _), _ = data(recipe)
+        _check_workers(strategy, recipe, x)
+        return _train(recipe, x, folder, verbose, strategy)[0]
+
+
+def _train(
+    recipe: dict[str, Any],
+    x: Rows,
+    folder: Path,
+    verbose: int,
+    strategy: tf.distribute.Strategy,
+) -> tuple[BaseAutoencoder, float]:
+    """The trained model, and the seconds of its epochs."""
     settings = recipe["training"]
     batch_size, epochs = settings["batch_size"], settings["epochs"]
     examples = measures.examples(x)
-    model = create(recipe, examples.shape[1:])
+    shape, steps_per_epoch = examples.shape[1:], -(-len(examples) // batch_size)
+    if isinstance(x, shards.Shards):
+        steps_per_epoch = x.batches(batch_size)
+        if x.dtype == "uint8":
+            shape = spaces.Image(*shape)
+    # The scope is for variables alone: what one worker did in it by itself,
+    # such as saving, would wait for the others.
+    with strategy.scope():
+        model = create(recipe, shape)
     model.adapt(x)
     if "start" in settings:
         start(model, settings["start"])
-    steps_per_epoch = -(-len(examples) // batch_size)
     weights = {}
     if "kl_warmup" in settings:
         weights["kl"] = warmup(settings["kl_warmup"] * steps_per_epoch)
-    model.compile(
-        optimizer(settings, epochs * steps_per_epoch), loss_weights=weights
-    )
-    callbacks = [
-        keras.callbacks.BackupAndRestore(folder / "backup"),
-        keras.callbacks.CSVLogger(folder / "history.csv", append=True),
-        WallTime(folder / "seconds.txt"),
-    ]
+    with strategy.scope():
+        model.compile(
+            optimizer(settings, epochs * steps_per_epoch), loss_weights=weights
+        )
+    run = Run(folder)
     model.fit(
         x,
         batch_size=batch_size,
         epochs=epochs,
-        callbacks=callbacks,
+        callbacks=[run],
         verbose=verbose,
     )
-    model.save_weights(folder / store.WEIGHTS)
-    return model
+    return model, run.seconds
 
 
 def publish(
@@ -151,16 +191,11 @@ def publish(
         runs: As in `train`.
         verbose: As in `fit`.
     """
-    work = Path(runs) / recipe["preset"]
-    weights = work / store.WEIGHTS
-    _claim(work, recipe)
-    splits = data(recipe)
+    one = tf.distribute.get_strategy()
+    with _claimed(Path(runs) / recipe["preset"], recipe) as work:
+        splits = data(recipe)
+        model, seconds = _train(recipe, splits[0][0], work, verbose, one)
     _, (x, y) = splits
-    if weights.is_file():
-        model = create(recipe, measures.examples(x).shape[1:])
-        model.load_weights(weights)
-    else:
-        model = train(recipe, runs, verbose)
     model.compile()
     halve(model)
     picture = plots.overview(model, examples_of_each(x, y))
@@ -170,11 +205,9 @@ def publish(
         "data": described(recipe["data"]),
         "recipe": recipe,
         "metrics": measures.measure(model, recipe["metrics"], splits, verbose),
-        "wall_time": WallTime(work / "seconds.txt").seconds,
+        "wall_time": round(seconds, 3),
     }
-    store.save(model, folder, **about)
-    picture.savefig(Path(folder) / PICTURE, dpi=70)
-    shutil.rmtree(work / "backup", ignore_errors=True)
+    store.save(model, folder, {PICTURE: picture}, **about)
 
 
 def warmup(steps: int) -> schedules.BaseSchedule:
@@ -229,18 +262,39 @@ def halve(model: BaseAutoencoder) -> None:
         variable.assign(half.astype(value.dtype))
 
 
-def _claim(folder: Path, recipe: dict[str, Any]) -> None:
-    """Make a run folder a recipe's own, so that no other resumes from it."""
-    folder.mkdir(parents=True, exist_ok=True)
+@contextlib.contextmanager
+def _claimed(folder: Path, recipe: dict[str, Any]) -> Iterator[Path]:
+    """Inside, a run folder is this process' own; for good, it is a recipe's
+    own, so that no other resumes from it."""
     path = folder / "recipe.json"
     text = json.dumps(recipe, indent=2) + "\n"
-    if not path.is_file():
-        path.write_text(text, encoding="utf-8")
-    elif path.read_text(encoding="utf-8") != text:
+    with files.lock(folder):
+        if not path.is_file():
+            files.write_text(path, text)
+        elif path.read_text(encoding="utf-8") != text:
+            raise ValueError(
+                f"The folder {str(folder)!r} holds the state of another "
+                f"training. Expected the recipe in {path.name} there. "
+                "Received: a changed recipe. Delete the folder, or choose "
+                "another for `runs`."
+            )
+        yield folder
+
+
+def _check_workers(
+    strategy: tf.distribute.Strategy, recipe: dict[str, Any], x: Rows
+) -> None:
+    """Refuse that workers train different recipes, or on different shards."""
+    text = json.dumps(recipe, sort_keys=True) + getattr(x, "sha256", "")
+    digest = hashlib.sha256(text.encode()).digest()
+    with spread.guarded(strategy):
+        same = replicas.agree(strategy, int.from_bytes(digest[:4], "big"))
+    if not same:
         raise ValueError(
-            f"The folder {str(folder)!r} holds the state of another training. "
-            f"Expected the recipe in {path.name} there. Received: a changed "
-            "recipe. Delete the folder, or choose another for `runs`."
+            "The workers do not train the same. Expected one recipe and one "
+            "folder of shards on all of them. Received: "
+            f"{recipe['preset']!r} on this one, another one elsewhere. Give "
+            "all of them the same files."
         )
 
 
@@ -250,10 +304,20 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     With `"binarization": "dynamic"` the training images are drawn anew at
     every epoch and the test images once, from seed 0. With `"condition":
     "labels"` x is the tuple of images and labels that conditional variants
-    take.
+    take. With `"shards": FOLDER` the training images are those that
+    `keras_ae.shards.write` wrote there, and y is None.
     """
     wanted = recipe["data"]
     (x, y), (x_test, y_test) = datasets.load(wanted["name"])
+    if "shards" in wanted:
+        surplus = sorted(set(wanted) - {"name", "shards", "window"})
+        if surplus:
+            raise ValueError(
+                "Shards are trained on as they are. Expected 'name', 'shards' "
+                f"and 'window' in `data` alone. Received: {surplus} too"
+            )
+        window = {k: wanted[k] for k in ("window",) if k in wanted}
+        x, y = shards.Shards(wanted["shards"], **window), None
     binarization = validation.check_in(
         "binarization", wanted.get("binarization"), _PREPROCESSING
     )
@@ -270,6 +334,9 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
 
 def described(wanted: dict[str, Any]) -> dict[str, Any]:
     """The data of a recipe, with their hash and what `data` does to them."""
+    if "shards" in wanted:
+        sha256 = shards.Shards(wanted["shards"]).sha256
+        wanted = wanted | {"sha256_of_shards": sha256}
     return wanted | {
         "sha256": datasets.fingerprint(wanted["name"]),
         "preprocessing": _PREPROCESSING[wanted.get("binarization")],
@@ -347,23 +414,35 @@ def recompute(
     return {key: (about["metrics"][key], found[key]) for key in found}
 
 
-class WallTime(keras.callbacks.Callback):
-    """Adds up the seconds of all epochs in a file, over restarts."""
+class Run(Checkpoint):
+    """A checkpoint with the history beside it, as a file to look at: written
+    whole each time, so that it has every epoch once, over restarts too.
 
-    def __init__(self, path: Path):
-        super().__init__()
-        self.path = path
+    Args:
+        folder: Of the run.
+    """
 
-    @property
-    def seconds(self) -> float:
-        """Seconds so far."""
-        return float(self.path.read_text()) if self.path.is_file() else 0.0
+    def __init__(self, folder: Path):
+        super().__init__(folder / "checkpoints")
+        self.path = folder / "history.csv"
 
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Start the clock."""
-        self.started = time.monotonic()
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Restore; a kill may have come between the two files."""
+        super().on_train_begin(logs)
+        self._show()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Add the epoch's seconds."""
-        total = self.seconds + time.monotonic() - self.started
-        self.path.write_text(f"{total:.3f}\n")
+        """Write both."""
+        super().on_epoch_end(epoch, logs)
+        self._show()
+
+    def _show(self) -> None:
+        if not self._chief:
+            return
+        history = self.model.history
+        columns = {"epoch": history.epoch} | history.history
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+        files.write_text(self.path, text.getvalue())

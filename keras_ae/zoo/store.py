@@ -1,9 +1,9 @@
 """Presets: folders of config, weights, metadata and model card.
 
-A preset loads by name or path. Its weights are opened only when their hash
-agrees with the metadata, and its config is built only when it names classes
-of an allow-list and asks for a sensible amount of memory: a failed load
-leaves nothing behind.
+A preset loads by name or path. Its files are believed one after the other:
+metadata that say what is needed, hashes that agree with them, a config of
+allowed classes and sensible size, and weights that are those of its model. A
+failed load leaves nothing behind, and is a `PresetError`.
 """
 
 import datetime
@@ -23,23 +23,29 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from matplotlib.figure import Figure
 
 import keras_ae
+from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core.types import Json
+from keras_ae.model import finite
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.zoo import card as cards
 from keras_ae.zoo import delivery
+from keras_ae.zoo import errors
+from keras_ae.zoo import limits
 from keras_ae.zoo import trust
+from keras_ae.zoo import weights
+from keras_ae.zoo.errors import PresetError
 
 FORMAT_VERSION = 1
 #: Version -> function that changes a folder's config and weights files to the
 #: next version. A renamed attribute or argument needs one.
 MIGRATIONS: dict[int, Callable[[Path], None]] = {}
-CONFIG = trust.CONFIG
-METADATA = "metadata.json"
-WEIGHTS = trust.WEIGHTS
-MAX_JSON = 16_000_000  # bytes
+CONFIG = limits.CONFIG
+METADATA = limits.METADATA
+WEIGHTS = limits.WEIGHTS
 
 #: The zoo of the installed package, and that of the repository.
 ZOOS = (Path(__file__).with_name("data"), Path(__file__).parents[2] / "zoo")
@@ -72,27 +78,36 @@ def find(name: str | Path) -> Path:
 
     Raises:
         ValueError: If there is none; the message lists the nearest names.
-        FileNotFoundError: If it cannot be fetched, see `delivery.fetch`.
+        PresetError: If it cannot be fetched, see `delivery.fetch`.
     """
     path = _locate(name)
     if path.is_dir():
+        files.settle(path)
         return path
     return delivery.fetch(path.stem, _read_json(path))
 
 
 def metadata(name: str | Path) -> dict[str, Any]:
-    """The metadata of a preset; nothing is fetched."""
+    """The metadata of a preset; nothing is fetched.
+
+    Raises:
+        PresetError: If they are not such.
+    """
     path = _locate(name)
     if path.is_dir():
-        return _read_json(path / METADATA)
-    return delivery.check(path.stem, _read_json(path))["metadata"]
+        files.settle(path)
+        path /= METADATA
+        about = _read_json(path)
+    else:
+        about = delivery.check(path.stem, _read_json(path))["metadata"]
+    return limits.check_metadata(about, path, FORMAT_VERSION)
 
 
 def _known() -> dict[str, Path]:
     """Names to folders, or to the entries of presets that are fetched."""
     found: dict[str, Path] = {}
     for folder in folders():
-        entries = {entry.stem: entry for entry in folder.glob("*.json")}
+        entries = {e.stem: e for e in folder.glob("*.json") if e.is_file()}
         whole = {c.parent.name: c.parent for c in folder.glob(f"*/{CONFIG}")}
         found = entries | whole | found
     return found
@@ -124,54 +139,54 @@ def load(
         **overrides: Constructor arguments to replace.
 
     Raises:
-        ValueError: If the preset is unknown, incomplete, altered, of another
-            class, or asks for classes or sizes that are not allowed.
-        FileNotFoundError: If it cannot be fetched.
+        ValueError: If the preset is unknown.
+        PresetError: If it is incomplete, altered, of another class, asks for
+            classes or sizes that are not allowed, or cannot be fetched. It is
+            a `ValueError`, and names the file and the place in it.
 
     Example:
         >>> load("vae_digits").sample(2, seed=0).shape
         (2, 8, 8, 1)
     """
     folder = find(name)
-    for file in (CONFIG, METADATA, WEIGHTS):
-        if not (folder / file).is_file():
-            raise ValueError(
-                f"The preset {str(folder)!r} is incomplete. Expected the file "
-                f"{file}. Received: {sorted(p.name for p in folder.iterdir())}"
-            )
-    about = _read_json(folder / METADATA)
-    config = _read_json(folder / CONFIG)
-    version = about.get("format_version")
-    if version not in range(1, FORMAT_VERSION + 1):
-        raise ValueError(
-            f"The preset {str(folder)!r} has a format that this version does "
-            f"not read. Expected at most {FORMAT_VERSION}. Received: "
-            f"format_version={version!r}. Upgrade keras_ae."
-        )
-    trust.check_hashes(folder, about.get("sha256") or {})
-    if version < FORMAT_VERSION:
+    about, config = _checked(folder)
+    if about["format_version"] < FORMAT_VERSION:
         with tempfile.TemporaryDirectory() as scratch:
             now = _migrated(folder, Path(scratch))
             return load(now, cls, load_weights=load_weights, **overrides)
-    trust.check_classes(config)
     found = trust.variant(config)
     if cls is not None and not issubclass(found, cls):
-        raise ValueError(
+        raise PresetError(
             f"The preset {str(name)!r} holds a {found.__name__}. Expected a "
             f"{cls.__name__}. Call keras_ae.{found.__name__}.from_preset"
             f"({str(name)!r}) or keras_ae.load({str(name)!r})."
         )
     config["config"] |= keras.saving.serialize_keras_object(overrides)
-    trust.check_size(config)
-    model = trust.construct(config)
-    if load_weights:
-        _load_weights(model, folder / WEIGHTS)
-    return model
+    return weights.assemble(config, folder, load_weights=load_weights)
+
+
+def _checked(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Metadata and config of a folder whose files are those they name."""
+    for file in (CONFIG, METADATA, WEIGHTS):
+        if not (folder / file).is_file():
+            raise PresetError(
+                f"The preset {str(folder)!r} is incomplete. Expected the file "
+                f"{file}. Received: {sorted(p.name for p in folder.iterdir())}"
+            )
+    about = metadata(folder)
+    config = _read_json(folder / CONFIG)
+    limits.check_file(folder / WEIGHTS, limits.MAX_WEIGHTS)
+    trust.check_hashes(folder, about["sha256"])
+    trust.check_classes(config, f"The file {str(folder / CONFIG)!r}")
+    return about, config
 
 
 def _migrated(folder: Path, scratch: Path) -> Path:
     """A copy of a preset of an earlier format, in today's."""
-    copy = Path(shutil.copytree(folder, scratch / folder.name))
+    copy = scratch / folder.name
+    copy.mkdir()
+    for file in (CONFIG, METADATA, WEIGHTS):
+        shutil.copyfile(folder / file, copy / file)
     about = _read_json(copy / METADATA)
     for version in range(about["format_version"], FORMAT_VERSION):
         MIGRATIONS[version](copy)
@@ -181,23 +196,31 @@ def _migrated(folder: Path, scratch: Path) -> Path:
     return copy
 
 
-def save(model: BaseAutoencoder, folder: str | Path, **about: Any) -> None:
+def save(
+    model: BaseAutoencoder,
+    folder: str | Path,
+    pictures: dict[str, Figure] | None = None,
+    **about: Any,
+) -> None:
     """Write a model to a preset folder, whole or not at all.
 
     Args:
         model: A built model of a registered variant.
         folder: Made if it is not there; files of a preset are replaced.
+        pictures: Name of a file to the figure that it holds.
         **about: Entries for the metadata, for example `recipe`, `metrics`.
 
     Raises:
         ValueError: If the model is not built, or has a class that could not
             be loaded again; the message names it.
+        NonFiniteError: If a weight is NaN or infinite.
     """
     if not model.built:
         raise ValueError(
             f"{model.name!r} is not built, so it has no weights. Expected a "
             "built model. Call `fit`, `build` or `create` first."
         )
+    finite.check_weights(model)
     config = _strip(keras.saving.serialize_keras_object(model))
     what = f"{model.name!r} cannot be saved as a preset: its config"
     trust.check_classes(config, what)
@@ -223,9 +246,7 @@ def save(model: BaseAutoencoder, folder: str | Path, **about: Any) -> None:
     others = trust.packages(config)
     if others:
         summary["imports"] = others
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        whole = Path(scratch, folder.name)
+    with files.replacing(folder, METADATA) as whole:
         whole.mkdir()
         _write_json(whole / CONFIG, config)
         twin.save_weights(whole / WEIGHTS)
@@ -234,17 +255,8 @@ def save(model: BaseAutoencoder, folder: str | Path, **about: Any) -> None:
         _write_json(whole / METADATA, summary | about)
         text = cards.card(summary | about)
         (whole / cards.CARD).write_text(text, encoding="utf-8")
-        _move(whole, folder)
-
-
-def _move(whole: Path, folder: Path) -> None:
-    """Put a folder into its place, or its files into the one that is there,
-    the metadata, whose hashes make the others valid, last."""
-    if not folder.exists():
-        whole.rename(folder)
-        return
-    for file in sorted(whole.iterdir(), key=lambda file: file.name == METADATA):
-        file.replace(folder / file.name)
+        for name, figure in (pictures or {}).items():
+            figure.savefig(whole / name, dpi=70)
 
 
 def _compress(path: Path) -> None:
@@ -275,18 +287,6 @@ def _compress(path: Path) -> None:
     small.replace(path)
 
 
-def _load_weights(model: BaseAutoencoder, path: Path) -> None:
-    try:
-        model.load_weights(path)
-    except (ValueError, KeyError, OSError) as error:
-        raise ValueError(
-            f"The weights {str(path)!r} do not fit the preset's config. "
-            f"Expected the weights of this {type(model).__name__}; an override "
-            "that changes their shapes needs load_weights=False. Received: "
-            f"{error}"
-        ) from error
-
-
 def _strip(node: Json) -> Json:
     """The config without compile settings, at every depth."""
     if isinstance(node, dict):
@@ -297,17 +297,14 @@ def _strip(node: Json) -> Json:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_JSON:
-            raise ValueError(f"more than {MAX_JSON:,} bytes")
+    with errors.reading(path, "a JSON object"):
+        if not path.is_file():
+            raise FileNotFoundError("no file")
+        limits.check_file(path, limits.MAX_JSON)
         value = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(value, dict):
-            raise ValueError(f"a {type(value).__name__}")
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(
-            f"The file {str(path)!r} cannot be read. Expected a JSON object. "
-            f"Received: {error}"
-        ) from error
+            raise TypeError(f"a {type(value).__name__}")
+        limits.check_depth(value, path)
     return value
 
 

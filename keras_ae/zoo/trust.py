@@ -1,14 +1,11 @@
 """Trust: what is checked of a preset's files before they are believed.
 
-Presets come from others. Their hashes are compared, their config may name
-only classes that are known here, and what it asks for has to fit in memory;
-nothing that a file names is ever imported.
+Presets come from others. Their hashes are compared, and their config may name
+only classes that are known here; nothing that a file names is ever imported.
 """
 
-import concurrent.futures
 import copy
 import hashlib
-import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +17,9 @@ from keras_ae.core import backend
 from keras_ae.core import registry
 from keras_ae.core.types import Json
 from keras_ae.model.base import BaseAutoencoder
-
-CONFIG = "config.json"
-WEIGHTS = "model.weights.h5"
-MAX_PARAMETERS = 200_000_000  # 0.8 GB in single precision
+from keras_ae.zoo.errors import PresetError
+from keras_ae.zoo.limits import CONFIG
+from keras_ae.zoo.limits import WEIGHTS
 
 #: Keras classes that a preset's config may name, beside registered ones.
 ALLOWED = frozenset(
@@ -61,7 +57,8 @@ def check_classes(config: Json, what: str = "The preset") -> None:
         what: Whose config it is, for the message.
 
     Raises:
-        ValueError: With the name, and how the class becomes known.
+        PresetError: With the name and its place in the config, and how the
+            class becomes known.
 
     Example:
         >>> head = keras_ae.heads.Gaussian(scale=0.5)
@@ -74,7 +71,7 @@ def check_classes(config: Json, what: str = "The preset") -> None:
     """
     problem = next(_problems(config), None)
     if problem is not None:
-        raise ValueError(
+        raise PresetError(
             f"{what} names a class that is not allowed. Expected classes of "
             f"{registry.PACKAGE}, plain Keras layers, or classes that an "
             "imported package registers by `keras_ae.register`. Received: "
@@ -82,25 +79,25 @@ def check_classes(config: Json, what: str = "The preset") -> None:
         )
 
 
-def _problems(node: Json) -> Iterator[str]:
+def _problems(node: Json, place: str = "") -> Iterator[str]:
     """What is wrong with the classes that a config names, in its order."""
     if isinstance(node, dict):
         if "class_name" in node or "registered_name" in node:
-            problem = _problem(node)
+            problem = _problem(node, place)
             if problem:
                 yield problem
         for key, value in node.items():
             if key != "registered_name":
-                yield from _problems(value)
+                yield from _problems(value, f"{place}.{key}")
     elif isinstance(node, list):
-        for value in node:
-            yield from _problems(value)
+        for index, value in enumerate(node):
+            yield from _problems(value, f"{place}[{index}]")
     elif isinstance(node, str) and _registered(node) is not None:
         # Keras looks plain strings up too, among all registered objects.
-        yield f"the text {node!r}"
+        yield f"the text {node!r} at {place}"
 
 
-def _problem(node: dict[str, Any]) -> str | None:
+def _problem(node: dict[str, Any], place: str) -> str | None:
     """Why a node is refused: Keras' own lookup has to lead to a safe class.
 
     That lookup takes whatever is registered under `registered_name` first,
@@ -108,8 +105,9 @@ def _problem(node: dict[str, Any]) -> str | None:
     """
     name, module = node.get("class_name"), node.get("module")
     registered = node.get("registered_name") or name
+    where = f" at {place}" if place else ""
     if not isinstance(name, str) or not isinstance(registered, str):
-        return repr(name)
+        return repr(name) + where
     found = _registered(registered)
     if found is not None:
         own = registry.saved_as(registered)
@@ -119,7 +117,7 @@ def _problem(node: dict[str, Any]) -> str | None:
         return None
     elif name in ALLOWED and module in _KERAS_MODULES:
         return None
-    return _described(node) + _advice(node, found)
+    return _described(node) + where + _advice(node, found)
 
 
 def _registered(name: str) -> Any:
@@ -231,12 +229,12 @@ def check_hashes(folder: Path, hashes: dict[str, str]) -> None:
     """Refuse files that are not those that were written.
 
     Raises:
-        ValueError: With the file.
+        PresetError: With the file.
     """
     for file in (CONFIG, WEIGHTS):
-        expected, received = hashes.get(file), sha256(folder / file)
+        expected, received = hashes[file], sha256(folder / file)
         if expected != received:
-            raise ValueError(
+            raise PresetError(
                 f"The file {str(folder / file)!r} is damaged or altered. "
                 f"Expected sha256 {expected}. Received: {received}. Fetch or "
                 "save the preset again."
@@ -254,44 +252,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_size(config: dict[str, Any]) -> None:
-    """Refuse a config whose model would exhaust memory.
-
-    The model is built without allocating its variables, and counted.
-
-    Raises:
-        ValueError: With the number of parameters.
-    """
-    # Keras keeps a list of the variables that it has yet to allocate, and does
-    # so at some later point. The list is the thread's own and ends with it.
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        count = thread.submit(_count, config).result()
-    if count > MAX_PARAMETERS:
-        raise ValueError(
-            "The preset asks for too much memory. Expected at most "
-            f"{MAX_PARAMETERS:,} parameters. Received: {count:,}"
-        )
-
-
-def _count(config: dict[str, Any]) -> int:
-    with keras.StatelessScope(initialize_variables=False):
-        model = construct(config)
-        return sum(math.prod(tuple(v.shape)) for v in model.weights)
-
-
 def construct(config: dict[str, Any]) -> BaseAutoencoder:
     """The built model of a config that `check_classes` has passed.
 
     Raises:
-        ValueError: If the config describes no model.
+        PresetError: If the config describes no model.
     """
     # Deserializing a functional model empties the config it is given.
     model = variant(config).from_config(copy.deepcopy(config["config"]))
     model.build_from_config(config["build_config"])
     if not model.built:
-        raise ValueError(
+        raise PresetError(
             "The preset's config does not build. Expected a `build_config` "
-            f"with an input shape. Received: {config['build_config']}"
+            f"with an input shape. Received: {config['build_config']!r:.99}"
         )
     return model
 
@@ -300,7 +273,7 @@ def variant(config: dict[str, Any]) -> type:
     """The variant that a config describes.
 
     Raises:
-        ValueError: If it describes something else.
+        PresetError: If it describes something else.
     """
     name = config.get("registered_name")
     cls = registry.saved_as(name) if isinstance(name, str) else None
@@ -308,7 +281,7 @@ def variant(config: dict[str, Any]) -> type:
     if not hasattr(cls, "variant") or not all(
         isinstance(p, dict) for p in parts
     ):
-        raise ValueError(
+        raise PresetError(
             "The preset's config describes no model. Expected a registered "
             "variant with `config` and `build_config`. Received: "
             f"registered_name={name!r}, keys={sorted(config)}"

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import runpy
 import shutil
@@ -18,6 +19,7 @@ import keras_ae
 from keras_ae.cli import commands
 from keras_ae.cli import demo
 from keras_ae.cli import main as cli
+from keras_ae.core import files
 from keras_ae.model import export
 from keras_ae.model import speed
 from keras_ae.zoo import recipes
@@ -204,10 +206,8 @@ def test_the_help_of_train_comes_without_a_target(capsys):
     assert "recipe (JSON file)" in capsys.readouterr().out
 
 
-# A killed training leaves its history open.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_killed_training_goes_on_where_it_stopped(recipe, monkeypatch):
-    end = recipes.WallTime.on_epoch_end
+    end = recipes.Run.on_epoch_end
 
     def kill(self, epoch, logs=None):
         end(self, epoch, logs)
@@ -215,7 +215,7 @@ def test_a_killed_training_goes_on_where_it_stopped(recipe, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(recipes.WallTime, "on_epoch_end", kill)
+        patch.setattr(recipes.Run, "on_epoch_end", kill)
         assert cli.main(["train", str(recipe)]) == 130
     assert not Path("line").exists()
     assert cli.main(["train", str(recipe)]) == 0
@@ -225,10 +225,20 @@ def test_a_killed_training_goes_on_where_it_stopped(recipe, monkeypatch):
 
 
 def test_a_changed_recipe_does_not_resume(recipe, capsys):
-    recipes._claim(Path("runs/line"), RECIPE)
+    with recipes._claimed(Path("runs/line"), RECIPE):
+        pass
     recipe.write_text(json.dumps(RECIPE | {"seed": 1}))
     assert cli.main(["train", str(recipe)]) == 2
     assert "another training" in capsys.readouterr().err
+
+
+def test_two_processes_in_one_run_folder(recipe, monkeypatch, capsys):
+    with files.lock("runs/line"):
+        monkeypatch.setattr(files, "_OWN", set())  # as another process
+        assert cli.main(["train", str(recipe)]) == 2
+    assert f"belongs to process {os.getpid()} on" in capsys.readouterr().err
+    assert os.listdir("runs/line") == [files.LOCK]
+    assert cli.main(["train", str(recipe)]) == 0
 
 
 def test_evaluate_gives_the_error_of_numpy(capsys):

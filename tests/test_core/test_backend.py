@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_ae
 from keras_ae import VAE
@@ -95,12 +96,28 @@ def test_a_backup_names_the_epoch_to_go_on_with(tmp_path):
     assert backend.first_epoch(made, 2) == 2
     kept = {"delete_checkpoint": False}
     backup = keras.callbacks.BackupAndRestore(tmp_path / "b", **kept)
-    made.fit(x, epochs=3, callbacks=[backup], verbose=0)
+    with pytest.warns(UserWarning, match="keras_ae.callbacks.Checkpoint"):
+        made.fit(x, epochs=3, callbacks=[backup], verbose=0)
     other = model(metrics=None)
     backup = keras.callbacks.BackupAndRestore(tmp_path / "b", **kept)
     backup.set_model(other)
     backup.on_train_begin()
     assert backend.first_epoch(other, 0) == 3
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_epoch_that_is_set_is_the_first(stream):
+    """Keras' own loop, which streams go through, looks at it too."""
+    x = np.zeros([4, 3], "float32")
+    made = model(metrics=None)
+    begin = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: backend.set_first_epoch(made, 2)
+    )
+    rows = tf.data.Dataset.from_tensor_slices(x).batch(2) if stream else x
+    history = made.fit(rows, epochs=3, callbacks=[begin], verbose=0)
+    assert history.epoch == [2]
+    backend.set_first_epoch(made, None)
+    assert backend.first_epoch(made, 1) == 1
 
 
 def test_initializers_follow_from_the_seed():

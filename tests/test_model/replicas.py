@@ -2,7 +2,8 @@
 
 Roles:
     one FOLDER NAMES        every variant on one device
-    two FOLDER NAMES        every variant on two logical devices
+    two FOLDER NAMES        every variant on two logical devices, and a
+                            training that is cut
     worker FOLDER [--die N] one worker of `TF_CONFIG`, or alone without it
 """
 
@@ -15,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import argparse  # noqa: E402
 import json  # noqa: E402
+import shutil  # noqa: E402
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
@@ -86,6 +88,30 @@ def variants(folder, names, devices):
         except Exception as error:  # the test reports it
             errors[name] = f"{type(error).__name__}: {error}"
     (folder / "errors.json").write_text(json.dumps(errors))
+    if devices > 1:
+        cut(folder, strategy)
+
+
+def cut(folder, strategy):
+    """The state after three epochs, of which the last one runs after a
+    restart, and after three at once."""
+    x = np.random.default_rng(0).uniform(size=(12, 8)).astype("float32")
+    found = {}
+    for name, seed, epochs in (("whole", 0, 3), ("cut", 0, 2), ("cut", 5, 3)):
+        with strategy.scope():
+            model = keras_ae.VAE.create((8,), 2, hidden=(4,), seed=seed)
+            model.compile("adam", jit_compile=False)
+        checkpoint = keras_ae.callbacks.Checkpoint(folder / name)
+        model.fit(
+            x,
+            batch_size=BATCH,
+            epochs=epochs,
+            verbose=0,
+            callbacks=[checkpoint],
+        )
+        values = [*model.variables, *model.optimizer.variables]
+        found |= flat(name, {str(i): v.numpy() for i, v in enumerate(values)})
+    np.savez(folder / "cut.npz", **found)
 
 
 class Death(keras.callbacks.Callback):
@@ -109,14 +135,17 @@ def worker(folder, die):
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     else:
         strategy = tf.distribute.get_strategy()
+    workers = strategy.num_replicas_in_sync
     x = np.random.default_rng(0).uniform(size=(21, 8)).astype("float32")
     # The same order at every pass: Keras' own loop, on one device, begins
     # a pass more an epoch than it needs.
     stream = tf.data.Dataset.from_tensor_slices(x)
     stream = stream.shuffle(21, seed=3, reshuffle_each_iteration=False).batch(4)
     held = tf.data.Dataset.from_tensor_slices(x[:7]).batch(4)
-    backup = keras.callbacks.BackupAndRestore(folder / "backup")
-    callbacks = [backup] if die is None else [backup, Death(die)]
+    shared = folder.parent / ("checkpoints" if workers > 1 else "of one")
+    callbacks = [keras_ae.callbacks.Checkpoint(shared)]
+    if die is not None:
+        callbacks.append(Death(die))
     runs = {
         "resumed": {"x": x, "epochs": 5, "callbacks": callbacks},
         "rows": {"x": x, "epochs": EPOCHS, "validation_data": x[:7]},
@@ -141,6 +170,23 @@ def worker(folder, die):
             rows=model.predict(x, verbose=0),
             batches=model.predict(held, verbose=0),
         )
+    if workers > 1:  # each has a folder of its own: the first one's has files
+        own = keras_ae.callbacks.Checkpoint(folder / "own")
+        if folder.name == "first":
+            shutil.copytree(shared, own.folder)
+        try:
+            model.fit(x, epochs=9, callbacks=[own], verbose=0)
+        except ValueError as error:
+            (folder / "disagreement.txt").write_text(str(error))
+    with strategy.scope():
+        model = keras_ae.Autoencoder.create((8,), 2, hidden=(16,), seed=0)
+        model.compile(keras.optimizers.SGD(1e20), jit_compile=False)
+    try:
+        model.fit(x, batch_size=4, epochs=EPOCHS, verbose=0)
+    except keras_ae.NonFiniteError as error:
+        (folder / "stopped.txt").write_text(str(error))
+    weights = {str(i): v.numpy() for i, v in enumerate(model.weights)}
+    np.savez(folder / "stopped.npz", **weights)
 
 
 def main():

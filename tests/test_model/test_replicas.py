@@ -104,6 +104,16 @@ def test_two_devices_are_one(runs, name):
     assert_close(two, one, **ROUNDING)
 
 
+def test_two_devices_go_on_exactly(runs):
+    """A training that is cut, and one that is not, to the last bit."""
+    found = dict(np.load(runs[1] / "cut.npz"))
+    whole = [name for name in found if name.startswith("whole/")]
+    assert whole
+    for name in whole:
+        again = found[name.replace("whole", "cut")]
+        np.testing.assert_array_equal(found[name], again, err_msg=name)
+
+
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory):
     """What the survivor of two workers printed; then the folders of two
@@ -112,9 +122,8 @@ def workers(tmp_path_factory):
     processes, folders = pair(folder, more=((), ("--die", "3")))
     survivor, _ = outputs(processes, 120)  # it must not hang
     assert [p.returncode for p in processes] == [1, 9], survivor
-    for each in folders:
-        state = (each / "backup" / "training_metadata.json").read_text()
-        assert json.loads(state)["epoch"] == 3
+    kept = sorted(p.name for p in (folder / "checkpoints").glob("epoch-*"))
+    assert kept == [f"epoch-00000{i}.weights.h5" for i in (2, 3)]
     processes, _ = pair(folder)
     processes.append(start("worker", folder / "alone"))
     for process, output in zip(processes, outputs(processes), strict=True):
@@ -125,7 +134,7 @@ def workers(tmp_path_factory):
 def test_a_lost_worker_is_named(workers):
     output, _ = workers
     assert "RuntimeError: Training has stopped because another" in output
-    assert "BackupAndRestore" in output
+    assert "keras_ae.callbacks.Checkpoint" in output
 
 
 @pytest.mark.parametrize("name", ["rows", "stream", "resumed"])
@@ -134,10 +143,27 @@ def test_two_workers_are_one(workers, name):
         dict(np.load(folder / f"{name}.npz")) for folder in workers[1]
     )
     assert_close(first, second, rtol=0, atol=0)
-    if name == "resumed":
-        # Only the last two epochs of five were run after the loss.
-        alone = {
-            key: value[3:] if key.startswith("history/") else value
-            for key, value in alone.items()
-        }
     assert_close(first, alone, **ROUNDING)
+
+
+def test_workers_that_share_no_folder_are_told(workers):
+    for folder in workers[1][:2]:
+        text = (folder / "disagreement.txt").read_text()
+        assert "The workers found different checkpoints" in text
+
+
+def test_two_workers_stop_alike(workers):
+    """At the same step, on the same weights, as one that is alone."""
+    stopped = [folder / "stopped" for folder in workers[1]]
+    places = {
+        each.with_suffix(".txt").read_text().partition(", which")[0]
+        for each in stopped
+    }
+    assert len(places) == 1 and "stopped at step" in places.pop()
+    first, second, alone = (
+        dict(np.load(each.with_suffix(".npz"))) for each in stopped
+    )
+    assert all(np.isfinite(value).all() for value in first.values())
+    assert_close(first, second, rtol=0, atol=0)
+    scale = max(np.abs(value).max() for value in alone.values())
+    assert_close(first, alone, rtol=1e-5, atol=1e-5 * scale)

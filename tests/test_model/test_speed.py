@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_ae import IWAE
 from keras_ae import VAE
 from keras_ae import DistributionNetwork
 from keras_ae.model import speed
@@ -57,6 +58,9 @@ def test_more_shapes_and_more_layers_cost_more():
     assert steps_that_pay(deep) > one
     # Where a step takes longer, there is more to gain.
     assert steps_that_pay(VAE.create((784,), 2, hidden=(512,), seed=0)) < one
+    # A step does its work once a draw.
+    many = [IWAE.create((784,), 2, samples=k, seed=0) for k in (1, 50)]
+    assert steps_that_pay(many[1]) < steps_that_pay(many[0]) / 10
 
 
 @no_gpu

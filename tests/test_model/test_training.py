@@ -451,31 +451,6 @@ def test_log_file_is_the_history(tmp_path):
         assert [float(row[name]) for row in rows] == values
 
 
-def test_backup_resumes_exactly(tmp_path):
-    x = numbered(10)
-
-    class Killed(Exception):
-        pass
-
-    def kill(epoch, logs):
-        if epoch == 1:
-            raise Killed
-
-    def fit(model, *callbacks):
-        backup = keras.callbacks.BackupAndRestore(tmp_path)
-        callbacks = [backup, *callbacks]
-        model.fit(x, batch_size=4, epochs=4, callbacks=callbacks, verbose=0)
-
-    killer = keras.callbacks.LambdaCallback(on_epoch_end=kill)
-    with pytest.raises(Killed):
-        fit(make(VAE, optimizer="adam"), killer)
-    resumed = make(VAE, optimizer="adam", seed=None)
-    fit(resumed)
-    whole = make(VAE, optimizer="adam")
-    whole.fit(x, batch_size=4, epochs=4, verbose=0)
-    assert_same(resumed, whole, rtol=0, atol=0)
-
-
 def test_a_run_that_fails_leaves_the_model_usable():
     model = make()
 

@@ -165,8 +165,28 @@ def test_large_concentrations_are_those_of_softplus():
     )
 
 
-def test_any_finite_number_supports_a_gaussian():
-    heads.Gaussian().check_support("x", np.array([[-1e9, 1e9]]))
+@pytest.mark.parametrize(
+    ("head", "most"),
+    [
+        (heads.Gaussian(), 1e11),
+        (heads.Gaussian("shared"), 1e11),
+        (heads.Gaussian(1.0), 1e16),
+        (heads.Gaussian(1e-20), 1e-4),
+    ],
+)
+def test_a_gaussian_supports_what_its_density_can_tell(head, most):
+    """The largest numbers, a million of them, at the smallest deviation."""
+    value = np.full([1, 1000, 1000], 0.99 * most, "float32")
+    value[0, ::2] *= -1
+    head.check_support("x", value)
+    head.build((None, 1000, 1000))
+    if head.scale == "shared":
+        head.raw_scale.assign(-1e4)
+    parts = [tf.zeros(value.shape), tf.fill(value.shape, -1e4)][: head.parts]
+    log_prob = head(*parts, rank=2).log_prob(value)
+    assert np.isfinite(log_prob).all()
+    with pytest.raises(ValueError, match="`x` under a Gaussian.*Standardize"):
+        head.check_support("x", 1.1 * value)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +216,7 @@ def test_values_inside_the_support(head, value):
     head.check_support("x", np.array(value))
 
 
-@pytest.mark.parametrize("scale", [0, -1.0, np.nan, np.inf])
+@pytest.mark.parametrize("scale", [0, -1.0, np.nan, np.inf, 1e-40, 1e38])
 def test_scale_out_of_range(scale):
     with pytest.raises(ValueError, match="`scale`.*Received: scale="):
         heads.Gaussian(scale)

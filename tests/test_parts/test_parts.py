@@ -27,6 +27,7 @@ ARGUMENTS = {
     "GaussianMixture": {"components": 3},
     "GradientCodebook": {"size": 6},
     "Linear": {"start": 4.0, "end": 0.0, "steps": 10},
+    "Ordinal": {"levels": 3},
     "Sigmoid": {"start": 0.5, "end": 4.0, "steps": 10},
     "TopK": {"k": 2},
     "Vector": {"size": 3},
@@ -172,6 +173,7 @@ def test_head_supports_its_draws(part):
     draws = distribution.sample(100, seed=[0, 0])
     assert draws.dtype == tf.float32
     head.check_support("x", draws.numpy())
+    assert head.inside(draws).numpy().all()
     assert np.isfinite(distribution.log_prob(draws)).all()
 
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 from scipy import stats
 
 from keras_ae import VAE
@@ -202,7 +203,7 @@ def test_draws_are_reparameterized():
         std = tf.identity(posterior.stddev())
         tape.watch([mean, std])
         twin = type(posterior.distribution)(mean, std)
-        z = model.draw(heads.tfd.Independent(twin, 1), model.moment())
+        z = model.draw(tfp.distributions.Independent(twin, 1), model.moment())
         total = tf.reduce_sum(z)
     assert z.shape == [2, 3, 2]
     np.testing.assert_allclose(tape.gradient(total, mean), np.full((3, 2), 2.0))

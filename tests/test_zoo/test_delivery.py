@@ -283,6 +283,119 @@ def test_a_half_unpacked_folder_is_not_used(host, archive, cache, monkeypatch):
     assert len(host.log) == 1  # what had arrived was kept
 
 
+def packed(path, mode=0, method=zipfile.ZIP_DEFLATED, **changes):
+    """The archive of a preset with members changed, or left out by None."""
+    members = {p.name: p.read_bytes() for p in GOLDEN.iterdir()} | changes
+    with zipfile.ZipFile(path, "w", method, compresslevel=1) as file:
+        for name, content in members.items():
+            if content is not None:
+                info = zipfile.ZipInfo(name)
+                info.compress_type = method
+                info.external_attr = mode << 16
+                file.writestr(info, content)
+    return path.read_bytes()
+
+
+def encrypted(path):
+    """The flag alone, in the directory at the end of the archive."""
+    content = bytearray(packed(path))
+    place = content.index(b"PK\1\2")
+    content[place + 8] |= 1
+    return bytes(content)
+
+
+WEIGHTS = store.WEIGHTS
+BAD = {
+    "BadZipFile": lambda path: b"no archive",
+    "model.weights.h5 of 70,000,000 bytes, more than": lambda path: packed(
+        path, **{WEIGHTS: bytes(70_000_000)}
+    ),
+    "Received: 'more.txt'": lambda path: packed(path, **{"more.txt": b""}),
+    "no model.weights.h5": lambda path: packed(path, **{WEIGHTS: None}),
+    "no plain file": lambda path: packed(path, mode=0o120777),
+    "another way than": lambda path: packed(path, method=zipfile.ZIP_LZMA),
+    "encrypted": encrypted,
+    "BadZipFile: Bad CRC": lambda path: packed(
+        path, method=zipfile.ZIP_STORED
+    ).replace(b"# vae", b"# VAE", 1),
+}
+
+
+@pytest.mark.parametrize("words", BAD)
+def test_an_archive_of_something_else_is_deleted(host, cache, tmp_path, words):
+    offer(host, BAD[words](tmp_path / "far.zip"))
+    message = f"'far' from .*altered. Expected only.*{words}.*another place"
+    with pytest.raises(keras_ae.PresetError, match=message):
+        keras_ae.load("far")
+    assert not list(cache.iterdir())
+
+
+def test_a_file_twice_in_an_archive_is_refused(host, cache, tmp_path):
+    packed(tmp_path / "far.zip")
+    with zipfile.ZipFile(tmp_path / "far.zip", "a") as file:
+        with pytest.warns(UserWarning, match="Duplicate"):
+            file.writestr(store.CONFIG, "{}")
+    offer(host, (tmp_path / "far.zip").read_bytes())
+    with pytest.raises(keras_ae.PresetError, match="a file twice"):
+        keras_ae.load("far")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_damaged_archive_under_its_own_hash_is_refused(
+    host, archive, cache, seed
+):
+    place = np.random.default_rng(seed).integers(len(archive), size=4)
+    content = np.frombuffer(archive, np.uint8).copy()
+    content[place] ^= 255
+    offer(host, content.tobytes())
+    try:
+        found = files(store.find("far"))
+    except keras_ae.PresetError:
+        assert not list(cache.iterdir())
+    else:  # in what no reader looks at, such as times
+        assert found == files(GOLDEN)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["far.zip", "gopher://host/far.zip", "http://[far", "http://a b/", ""],
+)
+def test_an_address_that_is_none_is_said(host, archive, url):
+    entry = offer(host, archive) | {"url": url}
+    (next(store.folders()) / "far.json").write_text(json.dumps(entry))
+    with pytest.raises(keras_ae.PresetError, match="KERAS_AE_MIRROR") as error:
+        keras_ae.load("far")
+    assert isinstance(error.value, FileNotFoundError)
+
+
+def test_a_part_that_is_too_long_is_begun_anew(host, archive, cache):
+    entry = offer(host, archive)
+    cache.mkdir()
+    part = cache / f"far-{entry['sha256'][:8]}.part"
+    part.write_bytes(archive + b"more")
+    assert files(store.find("far")) == files(GOLDEN)
+    assert host.log == [("/files/far.zip", None)]
+
+
+def test_a_full_disk_is_said(host, archive, cache):
+    entry = offer(host, archive)
+    cache.mkdir()
+    part = cache / f"far-{entry['sha256'][:8]}.part"
+    part.symlink_to("/dev/full")
+    message = "could not be kept.*No space left.*KERAS_AE_CACHE"
+    with pytest.raises(keras_ae.PresetError, match=message):
+        keras_ae.load("far")
+
+
+def test_a_cache_that_cannot_be_written_is_said(host, archive, cache):
+    offer(host, archive)
+    cache.write_text("a file, not a folder")
+    message = "far. could not be kept.*KERAS_AE_CACHE to another folder"
+    with pytest.raises(keras_ae.PresetError, match=message):
+        keras_ae.load("far")
+    assert not host.log
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -291,6 +404,7 @@ def test_a_half_unpacked_folder_is_not_used(host, archive, cache, monkeypatch):
         {"sha256": "0" * 63},
         {"size": "27"},
         {"size": True},
+        {"size": 10**12},
         {"metadata": []},
     ],
 )

@@ -54,8 +54,6 @@ def log_of(runs):
         return list(csv.DictReader(file))
 
 
-# What is killed does not close its log file.
-@pytest.mark.filterwarnings("ignore:Exception ignored in")
 @pytest.mark.parametrize(
     ("binarization", "more"),
     [(None, {}), ("dynamic", {}), (None, {"kl_warmup": 3})],
@@ -76,7 +74,7 @@ def test_kill_and_resume(tmp_path, monkeypatch, binarization, more):
         if len(count) == 7:  # inside the third epoch of three batches
             raise Killed
 
-    monkeypatch.setattr(recipes.WallTime, "on_train_batch_end", kill)
+    monkeypatch.setattr(recipes.Run, "on_train_batch_end", kill)
     with pytest.raises(Killed):
         recipes.train(wanted, tmp_path / "cut", verbose=0)
     monkeypatch.undo()
@@ -105,6 +103,7 @@ def test_publish_measures_and_can_be_loaded(tmp_path):
     about = keras_ae.zoo.store.metadata(preset)
     assert about["recipe"] == RECIPE
     assert about["wall_time"] > 0
+    assert (preset / recipes.PICTURE).is_file()
     _, (x, _) = recipes.data(recipe())
     values = {k: v["value"] for k, v in about["metrics"].items()}
     errors = np.square(model.predict(x) - x)
@@ -134,11 +133,26 @@ def test_publishing_again_does_not_train_again(tmp_path, monkeypatch, more):
     recipes.publish(*arguments, verbose=0)
     first = keras_ae.zoo.store.metadata(tmp_path / "vae_tiny")
     model = keras_ae.load(tmp_path / "vae_tiny")
-    monkeypatch.setattr(recipes, "train", None)
+    monkeypatch.setattr(recipes.Run, "on_epoch_begin", None)
     recipes.publish(*arguments, verbose=0)
     again = keras_ae.zoo.store.metadata(tmp_path / "vae_tiny")
     assert again["metrics"] == first["metrics"]
+    assert again["wall_time"] == first["wall_time"]
     assert_identical(keras_ae.load(tmp_path / "vae_tiny"), model)
+
+
+def test_half_a_file_of_weights_is_not_a_training(tmp_path):
+    """What an earlier version, or a copy that was cut, has left behind."""
+    whole = recipes.train(recipe(), tmp_path / "whole", verbose=0)
+    folder = tmp_path / "cut" / "vae_tiny"
+    folder.mkdir(parents=True)
+    (folder / "model.weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"0" * 99)
+    preset = tmp_path / "preset"
+    recipes.publish(
+        recipe(metrics={"terms": {}}), preset, tmp_path / "cut", verbose=0
+    )
+    recipes.halve(whole)
+    assert_identical(keras_ae.load(preset), whole)
 
 
 def test_learning_rate_warms_up_and_decays():
@@ -208,6 +222,14 @@ def test_missing_recipe_file(tmp_path):
         (
             {"data": {"name": "digits", "binarization": "static"}},
             "`binarization`.*'dynamic'.*static",
+        ),
+        (
+            {"data": {"name": "digits", "shards": "x", "condition": "labels"}},
+            r"Shards are trained on as they are.*\['condition'\]",
+        ),
+        (
+            {"data": {"name": "digits", "shards": "nowhere"}},
+            "'nowhere' holds no finished shards",
         ),
         ({"model": {"variant": "vea", "latent_dim": 2}}, "'vae'.*'vea'"),
         (

@@ -15,6 +15,7 @@ from keras_ae.core import registry
 from keras_ae.zoo import card as cards
 from keras_ae.zoo import store
 from keras_ae.zoo import trust
+from tests import dying
 
 X8 = np.random.default_rng(0).random((5, 8), np.float32)
 X = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
@@ -94,7 +95,7 @@ def test_metadata_without_hashes_are_refused(folder):
     about = json.loads((folder / store.METADATA).read_text())
     del about["sha256"]
     (folder / store.METADATA).write_text(json.dumps(about))
-    with pytest.raises(ValueError, match="Expected sha256 None"):
+    with pytest.raises(ValueError, match="metadata.json.*64 hex digits"):
         keras_ae.load(folder)
 
 
@@ -399,6 +400,41 @@ def test_files_beside_a_preset_stay(folder):
     keras_ae.load("vae_digits").save_to_preset(folder)
     assert (folder / "notes.txt").read_text() == "mine"
     assert keras_ae.load(folder).built
+
+
+def test_killed_at_any_step_the_preset_is_the_old_or_the_new_one(tmp_path):
+    kept, folder = tmp_path / "kept", tmp_path / "preset"
+    old, new = (
+        keras_ae.VAE.create((3,), size, hidden=(4,), seed=0) for size in (2, 3)
+    )
+    old.save_to_preset(kept)
+    (kept / "notes.txt").write_text("mine")
+
+    def prepare():
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(kept, folder)
+
+    found = []
+    for step in dying.deaths(prepare, lambda: new.save_to_preset(folder)):
+        try:
+            loaded = keras_ae.load(folder)
+        except ValueError as error:
+            found.append(str(error))
+            continue
+        twin = (old, new)[loaded.encoder.event_shape == (3,)]
+        assert weights_agree(loaded, twin), step
+        found.append(loaded.encoder.event_shape[0])
+        assert (folder / "notes.txt").read_text() == "mine"
+    failed = [text for text in found if isinstance(text, str)]
+    assert not failed, f"{len(failed)} of {len(found)} steps: {failed[0]}"
+    assert found == sorted(found) and set(found) == {2, 3}
+    assert store.metadata(folder)["name"] == "preset"
+    assert not [*folder.glob(".*")]
+
+
+def weights_agree(model, twin):
+    pairs = zip(model.get_weights(), twin.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
 
 
 def test_a_preset_may_be_the_current_folder(tmp_path, monkeypatch):

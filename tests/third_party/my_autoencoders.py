@@ -37,16 +37,16 @@ class RobustVAE(keras_ae.VAE):
         return terms | {"reconstruction": bounded}
 
 
-@keras_ae.register("laplace")
-class Laplace(keras_ae.heads.BaseHead):
-    """Absolute errors in the place of squared ones."""
+@keras_ae.register("logistic")
+class Logistic(keras_ae.heads.BaseHead):
+    """Large errors count by their size, small ones by their square."""
 
     def __init__(self, scale: float = 1.0, **kwargs):
         super().__init__(**kwargs)
         self.scale = scale
 
     def distribution(self, loc):
-        return tfd.Laplace(loc, self.scale)
+        return tfd.Logistic(loc, self.scale)
 
 
 @keras_ae.register("laplace")

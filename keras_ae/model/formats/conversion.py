@@ -19,7 +19,7 @@ def convert(
         write: `(endpoints, path)`, of the format's `convert`.
         chosen: The format.
         ends: As of `base.compiled`; the first must go.
-        scratch: An empty folder for attempts; a failed one may leave
+        scratch: A folder for attempts; a failed one may leave
             something behind, so that each gets a folder in it.
         name: Of what is written.
 
@@ -32,7 +32,7 @@ def convert(
     attempts = iter(range(len(ends) + 2))
 
     def attempt(able: Endpoints) -> tuple[Path, Json]:
-        path = scratch / str(next(attempts)) / name
+        path = scratch / f".attempt-{next(attempts)}" / name
         path.parent.mkdir()
         return path, write(able, path)
 
