@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from keras_ae.core import backend
+from keras_ae.model import feed
 from keras_ae.model import spread
 from keras_ae.model import watch
 
@@ -70,7 +71,8 @@ def train(
 
     def guarded(*arguments: Any) -> dict:
         steps = int(arguments[-1]) if len(arguments) == 2 else 1
-        return guard.run(lambda: (function(*arguments), arguments, steps))
+        size = feed.nbytes(arguments)
+        return guard.run(lambda: (function(*arguments), arguments, size, steps))
 
     model.stop_training = False
     callbacks.on_train_begin()

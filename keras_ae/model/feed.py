@@ -205,6 +205,13 @@ def dtype_of(rows: Any) -> Any:
     return np.float32 if double else rows.dtype
 
 
+def nbytes(tensors: Any) -> int:
+    """Bytes of a structure of tensors, also of several replicas."""
+    leaves = tf.nest.flatten(tensors, expand_composites=True)
+    leaves = [t for t in leaves if tf.is_tensor(t)]
+    return sum(t.dtype.size * math.prod(t.shape) for t in leaves)
+
+
 def arrays(value: Any) -> Any:
     """A structure of rows as given, lists and data frames as arrays."""
     if value is None:

@@ -270,7 +270,7 @@ class Settings:
             call = self.train_function
             guard = watch.Watch(self, call, None)
             self.train_function = lambda iterator: guard.run(
-                lambda: (call(iterator), (), execution)
+                lambda: (call(iterator), (), 0, execution)
             )
             return guard
         key = ("steps", execution, self.jit_compile, compiled.fingerprint(self))

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_ae.core.types import Tree
+from keras_ae.model import feed
 
 
 class Steps:
@@ -41,11 +42,12 @@ class Steps:
             # TensorFlow counts traces by code; a partial has none.
             self.steps = tf.function(functools.partial(self._steps), **options)
 
-    def __call__(self, iterator: Any) -> tuple[dict, tuple, int]:
+    def __call__(self, iterator: Any) -> tuple[dict, tuple, int, int]:
         """Make the steps.
 
         Returns:
-            The logs, the arguments of `singles`, the number of steps.
+            The logs, the arguments of `singles`, the bytes that these keep,
+            the number of steps.
 
         Raises:
             StopIteration: If there are no more batches.
@@ -55,11 +57,13 @@ class Steps:
             logs = [self.step(batch) for batch in batches]
             if not logs:
                 raise StopIteration
-            return logs[-1], (batches,), len(batches)
-        logs, made, lists = self.steps(iterator)
+            size = feed.nbytes(batches)
+            return logs[-1], (batches,), size, len(batches)
+        logs, made, size, lists = self.steps(iterator)
         if not int(made):
             raise StopIteration
-        return logs, (lists, int(made), iterator.element_spec), int(made)
+        kept = lists, int(made), iterator.element_spec
+        return logs, kept, int(size), int(made)
 
     def singles(self, kept: list, made: int = 0, spec: Any = None) -> Iterator:
         """See `feed.singles`."""
@@ -87,29 +91,33 @@ class Steps:
             for dtype in _dtypes(spec)
         ]
 
-        def going(i: tf.Tensor, batch: Any, lists: list) -> tf.Tensor:
-            del lists
+        def going(i: tf.Tensor, batch: Any, *kept: Any) -> tf.Tensor:
+            del kept
             return (i < self.count) & batch.has_value()
 
-        def body(i: tf.Tensor, batch: Any, lists: list) -> tuple:
+        def body(
+            i: tf.Tensor, batch: Any, size: tf.Tensor, lists: list
+        ) -> tuple:
             data = batch.get_value()
             self.step(data)
+            leaves = tf.nest.flatten(data, True)
+            for leaf in leaves:
+                size += tf.size(leaf, tf.int64) * leaf.dtype.size
             lists = [
                 tf.raw_ops.TensorListPushBack(input_handle=handle, tensor=leaf)
-                for handle, leaf in zip(
-                    lists, tf.nest.flatten(data, True), strict=True
-                )
+                for handle, leaf in zip(lists, leaves, strict=True)
             ]
             batch = tf.cond(
                 i + 1 < self.count,
                 iterator.get_next_as_optional,
                 lambda: tf.experimental.Optional.empty(spec),
             )
-            return i + 1, batch, lists
+            return i + 1, batch, size, lists
 
         first = iterator.get_next_as_optional()
-        made, _, lists = tf.while_loop(going, body, (0, first, lists))
-        return self.model.get_metrics_result(), made, lists
+        start = 0, first, tf.constant(0, tf.int64), lists
+        made, _, size, lists = tf.while_loop(going, body, start)
+        return self.model.get_metrics_result(), made, size, lists
 
 
 def _dtypes(spec: Any) -> list[tf.DType]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
 
 STEPS = 128  # training steps between two looks at all weights
-KEPT = 2**25  # bytes of batches that are kept to be run again
+KEPT = 2**24  # bytes of batches that are kept to be run again
 
 
 class Watch:
@@ -72,25 +72,23 @@ class Watch:
         self.kept = finite.read(self.states)
         self.calls, self.since, self.size = [], self.step, 0
 
-    def run(self, call: Callable[[], tuple[dict, tuple, int]]) -> dict:
+    def run(self, call: Callable[[], tuple[dict, tuple, int, int]]) -> dict:
         """Make a call, and look at what it left behind where that is due.
 
         Args:
-            call: Gives the logs, the arguments of `singles`, and how many
-                steps were made.
+            call: Gives the logs, the arguments of `singles` and the bytes
+                that those keep, and how many steps were made.
         """
         # Between calls the loop draws the order of the rows.
         seeds = finite.read(self.seeds)
-        logs, arguments, steps = call()
+        logs, arguments, size, steps = call()
         if not self.states:
             self.start(self.epoch)
             self.step += steps
             return logs
         self.calls.append((self.step, seeds, arguments))
         self.step += steps
-        self.size += sum(
-            getattr(leaf, "nbytes", 0) for leaf in keras.tree.flatten(arguments)
-        )
+        self.size += size
         # Logs are those of a worker alone, and all must stop alike.
         if not self.workers and not np.isfinite(float(logs["loss"])):
             self.find()

@@ -716,7 +716,7 @@ def test_options_of_keras_reach_its_exporter(tmp_path):
         answers = litert(str(path))["reconstruct"]({"x": tf.ones((2, 32))})
         received = answers["reconstruction"]
         assert received.shape == (2, 32)
-    assert sizes["small"] < 0.5 * sizes["exact"]
+    assert sizes["small"] < 0.6 * sizes["exact"]
 
 
 # What `export` takes for equal.
@@ -759,3 +759,11 @@ def test_endpoints_that_draw_are_held_to_shapes():
         said = agreement.difference(model, answers, (3,), 1e-4)
         assert found in said and bool(found) == bool(said)
     np.testing.assert_array_equal(model.seed_generator.state, state)
+
+
+def test_a_compiled_model_goes_to_jax(tmp_path):
+    """Its optimizer counts steps in 64 bits, which JAX has to be told."""
+    model = keras_ae.VAE.create((8,), 2, hidden=(4,), seed=0)
+    model.compile("adam")
+    written = model.export(tmp_path, format="stablehlo", batch_sizes=(2,))
+    assert {"reconstruct", "score", "sample"} <= set(written.endpoints)

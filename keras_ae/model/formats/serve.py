@@ -32,7 +32,7 @@ def load(folder: str | Path) -> dict[str, Callable]:
 
     folder = Path(folder)
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    with np.load(folder / "weights.npz") as file:
+    with _wide(), np.load(folder / "weights.npz") as file:
         weights = {n: jax.device_put(file[n]) for n in file.files}
     answers = {}
     for name, about in manifest["endpoints"].items():
@@ -67,13 +67,23 @@ def program(code: bytes, inputs: list[tuple], outputs: list[tuple]) -> Callable:
         del given  # of the same signature; its body is the program's
         return [jax.numpy.zeros(shape, dtype) for shape, dtype in outputs]
 
-    like = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in inputs]
-    exported = dataclasses.replace(
-        jax.export.export(jax.jit(shell))(*like),
-        mlir_module_serialized=code,
-        module_kept_var_idx=tuple(range(len(like))),
-    )
+    with _wide():
+        like = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in inputs]
+        exported = dataclasses.replace(
+            jax.export.export(jax.jit(shell))(*like),
+            mlir_module_serialized=code,
+            module_kept_var_idx=tuple(range(len(like))),
+        )
     return jax.jit(exported.call)
+
+
+def _wide():  # noqa: ANN202
+    """Inside, JAX keeps 64 bits: a compiled model counts its steps so."""
+    import jax
+
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    return jax.experimental.enable_x64()
 
 
 def _size(item: tuple[str, str]) -> int:
@@ -96,7 +106,8 @@ def _answer(about: dict, programs: dict[int, Callable], held: list) -> Callable:
             part = [g[start : start + size] for g in given]
             real = len(part[0])
             full = [np.resize(p, (size, *p.shape[1:])) for p in part]
-            answered = programs[size](*full, *held)
+            with _wide():
+                answered = programs[size](*full, *held)
             found.append([np.asarray(a)[:real] for a in answered])
         joined = map(np.concatenate, zip(*found, strict=True))
         return dict(zip(outputs, joined, strict=True))
