@@ -5,8 +5,8 @@ before it is put there: what `write` leaves behind is right, or nothing.
 """
 
 import contextlib
+import functools
 import importlib.util
-import json
 import os
 import warnings
 from collections.abc import Callable
@@ -22,7 +22,6 @@ import tensorflow as tf
 from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core import validation
-from keras_ae.core.types import Json
 from keras_ae.core.types import Tree
 from keras_ae.model import agreement
 from keras_ae.model import finite
@@ -30,7 +29,7 @@ from keras_ae.model.batch import joined
 from keras_ae.model.formats import FORMATS
 from keras_ae.model.formats import Format
 from keras_ae.model.formats import base
-from keras_ae.model.formats.base import Endpoints
+from keras_ae.model.formats import conversion
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
@@ -53,8 +52,9 @@ def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
 
     `reconstruct(x)` gives `reconstruction`; `encode(x)` gives `mean` and
     `stddev` of q(z|x); `decode(z)` gives `mean` of p(x|z); `score(x)` gives
-    one number per example and term, in nats (see `score_terms`). Of a row
-    that is not finite they give NaN.
+    one number per example and term, in nats (see `score_terms`), NaN where
+    an example lies outside the support of the likelihood. Of a row that is
+    not finite they give NaN.
 
     Returns:
         name -> (function of tensors, list of `tf.TensorSpec`).
@@ -172,8 +172,9 @@ def write(
             if chosen.folder and not chosen.is_folder(target):
                 python = {"reconstruct": python["reconstruct"]}
             ends = base.compiled(python, input_signature)
-            attempts = _Attempts(product.parent, target.name)
-            made, out = attempts.convert(model, chosen, ends, options)
+            convert = functools.partial(chosen.convert, model, **options)
+            place = product.parent, target.name
+            made, out = conversion.convert(convert, chosen, ends, *place)
         with _explained(model, format, "can not be opened or run"):
             sizes = agreement.batch_sizes(input_signature)
             answers = chosen.open(made)
@@ -200,90 +201,6 @@ def write(
             stacklevel=3,
         )
     return Written([name for name in ends if name not in out], out)
-
-
-class _Attempts:
-    """Conversions, each to a place of its own, since a failed one may leave
-    something behind."""
-
-    def __init__(self, scratch: Path, name: str):
-        self.scratch = scratch
-        self.name = name
-        self.count = 0
-
-    def convert(
-        self,
-        model: "BaseAutoencoder",
-        chosen: Format,
-        ends: Endpoints,
-        options: dict,
-    ) -> tuple[Path, dict[str, str]]:
-        """What was written, and the endpoints that can not be: name to why.
-
-        Raises:
-            Exception: As `Format.convert`, if the first endpoint can not be.
-        """
-        out = {
-            name: f"the format lacks {', '.join(lacking)}"
-            for name, (function, _) in ends.items()
-            if (lacking := _lacking(function, chosen.lacks))
-        }
-        first = next(iter(ends))
-        if first in out:
-            raise ValueError(out[first])
-        able = {name: end for name, end in ends.items() if name not in out}
-        try:
-            product, said = self._one(model, chosen, able, options)
-        except OSError:
-            raise
-        except Exception:
-            for name, end in able.items():
-                try:
-                    self._one(model, chosen, {name: end}, options)
-                except Exception as error:
-                    if name == first:
-                        raise
-                    out[name] = _in_short(error)
-            able = {name: end for name, end in able.items() if name not in out}
-            product, said = self._one(model, chosen, able, options)
-        if said is not None:
-            _write_manifest(product, able, said, out)
-        return product, out
-
-    def _one(
-        self,
-        model: "BaseAutoencoder",
-        chosen: Format,
-        ends: Endpoints,
-        options: dict,
-    ) -> tuple[Path, Json]:
-        self.count += 1
-        product = self.scratch / f".attempt-{self.count}" / self.name
-        product.parent.mkdir()
-        return product, chosen.convert(model, ends, product, **options)
-
-
-def _lacking(
-    function: tf.types.experimental.GenericFunction, lacks: tuple
-) -> list[str]:
-    """Operations of an endpoint that a format never has."""
-    if not lacks:
-        return []
-    return sorted(o for o in base.operations(function) if o.startswith(lacks))
-
-
-def _write_manifest(
-    product: Path, ends: Endpoints, said: dict, out: dict[str, str]
-) -> None:
-    """Say in a folder what its endpoints take and give, and which there are
-    not."""
-    about = {name: base.signature(*ends[name]) | said[name] for name in said}
-    text = json.dumps({"endpoints": about, "left_out": out}, indent=2)
-    (product / "manifest.json").write_text(f"{text}\n", encoding="utf-8")
-
-
-def _in_short(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
 
 
 def _checked_path(filepath: str | Path, chosen: Format) -> Path:
@@ -315,7 +232,7 @@ def _explained(
         raise RuntimeError(
             f"The {format!r} export of {model.name!r} {what}. Expected "
             "operations that the format has, and valid options. Received: "
-            f"{_in_short(error)}. Nothing was written. Export as "
+            f"{conversion.in_short(error)}. Nothing was written. Export as "
             "'tf_saved_model', which has every operation of TensorFlow, or "
             "replace the layer that needs it."
         ) from error
