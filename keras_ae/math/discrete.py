@@ -14,7 +14,32 @@ properties = tfp.util.ParameterProperties
 _LARGE = 20.0  # from here on softplus is its argument, or 0
 
 
-class DiscretizedLogistic(tfd.Distribution):
+class _Scalar(tfd.Distribution):
+    """A distribution of single numbers whose draws have no gradient.
+
+    Args:
+        dtype: Of the numbers.
+        parameters: Arguments of the subclass, by which TFP slices it.
+    """
+
+    def __init__(self, dtype: tf.DType, parameters: dict[str, Any]):
+        super().__init__(
+            dtype=dtype,
+            reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=True,
+            parameters=parameters,
+            name=type(self).__name__,
+        )
+
+    def _event_shape(self) -> tf.TensorShape:
+        return tf.TensorShape([])
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return tf.constant([], tf.int32)
+
+
+class DiscretizedLogistic(_Scalar):
     """Levels in [0, 1]: a logistic distribution cut into equal bins.
 
     Formula:
@@ -34,22 +59,12 @@ class DiscretizedLogistic(tfd.Distribution):
         True
     """
 
-    def __init__(
-        self, loc: tf.Tensor, scale: tf.Tensor, levels: int, **kwargs: Any
-    ):
+    def __init__(self, loc: tf.Tensor, scale: tf.Tensor, levels: int):
         parameters = dict(locals())
         self.loc = tf.convert_to_tensor(loc)
         self.scale = tf.convert_to_tensor(scale)
         self.levels = levels
-        super().__init__(
-            dtype=self.loc.dtype,
-            reparameterization_type=tfd.NOT_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=True,
-            parameters=parameters,
-            name="DiscretizedLogistic",
-            **kwargs,
-        )
+        super().__init__(self.loc.dtype, parameters)
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
@@ -60,12 +75,6 @@ class DiscretizedLogistic(tfd.Distribution):
                 event_ndims=None, shape_fn=None, specifies_shape=False
             ),
         }
-
-    def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([])
-
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([], tf.int32)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         top = self.levels - 1
@@ -178,7 +187,7 @@ class Multinomial(tfd.Multinomial):
         )
 
 
-class ZeroInflated(tfd.Distribution):
+class ZeroInflated(_Scalar):
     """Whole numbers, some of which were lost and read 0.
 
     Not `tfd.Inflated`, whose logits are half those of the probability.
@@ -196,21 +205,11 @@ class ZeroInflated(tfd.Distribution):
         0.5
     """
 
-    def __init__(
-        self, distribution: tfd.Distribution, logits: tf.Tensor, **kwargs: Any
-    ):
+    def __init__(self, distribution: tfd.Distribution, logits: tf.Tensor):
         parameters = dict(locals())
         self.distribution = distribution
         self.logits = tf.convert_to_tensor(logits)
-        super().__init__(
-            dtype=distribution.dtype,
-            reparameterization_type=tfd.NOT_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=True,
-            parameters=parameters,
-            name="ZeroInflated",
-            **kwargs,
-        )
+        super().__init__(distribution.dtype, parameters)
 
     @classmethod
     def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> dict:
@@ -218,12 +217,6 @@ class ZeroInflated(tfd.Distribution):
             "distribution": tfp.util.BatchedComponentProperties(),
             "logits": properties(),
         }
-
-    def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([])
-
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([], tf.int32)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         kept = tf.math.log_sigmoid(-self.logits)

@@ -6,6 +6,7 @@ import itertools
 import json
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,13 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Let others have the folder."""
-        backend.set_first_epoch(self.model, None)
-        self.source = None  # it holds the rows
+        self.release()
+
+    def release(self) -> None:
+        """Hold neither the folder nor the rows any more."""
+        if self.model is not None:
+            backend.set_first_epoch(self.model, None)
+        self.source = None
         self._locked.close()
 
     def _write(self, epoch: int) -> None:
@@ -192,9 +198,13 @@ class Checkpoint(keras.callbacks.Callback):
             self.source.go_on(state["place"])
 
 
-def arrange(callbacks: keras.callbacks.CallbackList, source: Any) -> None:
+@contextlib.contextmanager
+def arranged(
+    callbacks: keras.callbacks.CallbackList, source: Any
+) -> Iterator[None]:
     """Put checkpoints after all callbacks whose work they keep, and tell them
-    the source of rows; warn of Keras' own.
+    the source of rows; warn of Keras' own. After the block, which may end by
+    an error, others may have their folders.
 
     Args:
         callbacks: Those of a `fit`.
@@ -208,9 +218,15 @@ def arrange(callbacks: keras.callbacks.CallbackList, source: Any) -> None:
                 "keras.callbacks.BackupAndRestore cannot resume after a kill "
                 "while it writes, or does an epoch twice. Use "
                 f"keras_ae.callbacks.Checkpoint({str(callback.backup_dir)!r}).",
-                stacklevel=3,
+                stacklevel=4,
             )
     callbacks.callbacks.sort(key=lambda c: isinstance(c, Checkpoint))
+    try:
+        yield
+    finally:
+        for callback in callbacks.callbacks:
+            if isinstance(callback, Checkpoint):
+                callback.release()
 
 
 def _read(path: Path) -> dict[str, Any]:

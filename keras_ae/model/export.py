@@ -166,7 +166,7 @@ def write(
             'them by `pip install "keras-ae[export]"`.'
         )
     target = _checked_path(filepath, chosen)
-    with files.replacing(target, "saved_model.pb") as product:
+    with files.replacing(target, chosen.last) as product:
         with _explained(model, format, "can not be converted", OSError):
             python = model.export_endpoints()
             if chosen.folder and not chosen.is_folder(target):

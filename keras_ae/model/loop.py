@@ -127,27 +127,30 @@ class FastTraining(settings.Settings):
             if source
             else settings.length(x, steps_per_epoch),
         )
-        checkpoint.arrange(callbacks, source)
 
         def validated(epoch: int) -> dict:
             return validate(epoch, callbacks)
 
         if source is not None:
-            loop.train(
-                self,
-                source,
-                self._function("train", source),
-                callbacks,
-                execution=execution,
-                validate=validated,
-                **span,
-            )
+            with checkpoint.arranged(callbacks, source):
+                loop.train(
+                    self,
+                    source,
+                    self._function("train", source),
+                    callbacks,
+                    execution=execution,
+                    validate=validated,
+                    **span,
+                )
             return self.history
         callbacks.callbacks.insert(0, loop.Validation(validated))
         # Only indexed data sets are Keras' to shuffle.
         indexed = isinstance(x, keras.utils.PyDataset)
         indexed = indexed and x.num_batches is not None
-        with self._keras_function("train", execution, self.jit_compile):
+        with (
+            checkpoint.arranged(callbacks, source),
+            self._keras_function("train", execution, self.jit_compile),
+        ):
             guard = self._watch(execution)
             callbacks.callbacks.insert(0, loop.Watching(guard))
             return super().fit(

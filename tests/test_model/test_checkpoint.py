@@ -1,5 +1,6 @@
 """Checkpoints: a run that is cut equals one that is not, to the last bit."""
 
+import fcntl
 import shutil
 import warnings
 
@@ -233,6 +234,14 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         with pytest.raises(ValueError, match="epoch-000001.*another model"):
             checkpoint.on_train_begin()
     assert len(fit(make(), tmp_path, epochs=2).epoch) == 2  # it is still there
+
+
+@pytest.mark.parametrize("x", [X, STREAM], ids=["rows", "stream"])
+def test_a_training_that_fails_leaves_the_folder_to_others(tmp_path, x):
+    with pytest.raises(Killed):
+        fit(make(), tmp_path, Killer(last=0), x=x)
+    with open(tmp_path / files.LOCK) as file:  # as another process would
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_folder_in_use_is_refused(tmp_path):

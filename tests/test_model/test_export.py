@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 import keras_ae
+from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.math import divergences
 from keras_ae.model import agreement
@@ -767,3 +769,30 @@ def test_a_compiled_model_goes_to_jax(tmp_path):
     model.compile("adam")
     written = model.export(tmp_path, format="stablehlo", batch_sizes=(2,))
     assert {"reconstruct", "score", "sample"} <= set(written.endpoints)
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino", "stablehlo"])
+def test_an_export_that_is_cut_short_is_not_taken_for_whole(
+    tmp_path, monkeypatch, format
+):
+    """The manifest goes first and comes last, as the graph of a SavedModel."""
+    model = keras_ae.Autoencoder.create((8,), 2, hidden=(4,), seed=0)
+    model.export(tmp_path, format=format)
+    assert (tmp_path / "manifest.json").is_file()
+    replace, moved = os.replace, []
+
+    def cut(source, target):
+        if Path(target).parent == tmp_path:
+            moved.append(Path(target).name)
+            if len(moved) > 1:
+                raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", cut)
+    with pytest.raises(KeyboardInterrupt):
+        model.export(tmp_path, format=format)
+    assert "manifest.json" not in moved
+    assert not (tmp_path / "manifest.json").exists()
+    monkeypatch.undo()
+    files.settle(tmp_path)
+    assert (tmp_path / "manifest.json").is_file()

@@ -201,6 +201,19 @@ def test_draws_have_the_mean_and_repeat(name):
     assert (difference < 5 * error + 1e-5).all()
 
 
+@pytest.mark.parametrize("name", DRAWN)
+def test_rows_of_a_likelihood_are_a_likelihood(name):
+    """Draws that all rows share are made row by row."""
+    whole = DRAWN[name]()
+    part = whole[2:4]
+    assert part.batch_shape == (2,)
+    np.testing.assert_array_equal(part.mean(), whole.mean()[2:4])
+    x = whole.sample(seed=(0, 0))
+    np.testing.assert_allclose(
+        part.log_prob(x[2:4]), whole.log_prob(x)[2:4], rtol=1e-6
+    )
+
+
 @pytest.mark.parametrize("name", ["poisson", "negative_binomial"])
 def test_variance(name):
     found = DRAWN[name]()

@@ -33,6 +33,8 @@ class Format(NamedTuple):
         folder: Whether it is a folder.
         suffix: How a path must end; of a folder, what makes the path a single
             file with the reconstruction alone.
+        last: Of a folder, the file without which nobody takes it for whole;
+            it is put into its place after the others.
         needs: Modules without which it can not be written or opened.
         lacks: Beginnings of the names of operations that it never has.
         reference: Name, Python function and signature of an endpoint to the
@@ -43,6 +45,7 @@ class Format(NamedTuple):
     open: Callable
     folder: bool = False
     suffix: str = ""
+    last: str = "manifest.json"
     needs: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     reference: Callable = _as_it_is

@@ -41,4 +41,4 @@ def read(path: Path) -> dict[str, Callable]:
     return {n: lambda v, f=f: f(**v) for n, f in signatures.items()}
 
 
-FORMAT = Format(convert, read, folder=True)
+FORMAT = Format(convert, read, folder=True, last="saved_model.pb")

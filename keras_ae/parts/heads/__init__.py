@@ -17,10 +17,10 @@ from keras_ae.parts.heads.counts import Poisson as Poisson
 from keras_ae.parts.heads.counts import (
     ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial,
 )
-from keras_ae.parts.heads.location import UNIT_SCALE as UNIT_SCALE
-from keras_ae.parts.heads.location import (
+from keras_ae.parts.heads.levels import (
     DiscretizedLogistic as DiscretizedLogistic,
 )
+from keras_ae.parts.heads.location import UNIT_SCALE as UNIT_SCALE
 from keras_ae.parts.heads.location import Gaussian as Gaussian
 from keras_ae.parts.heads.location import Laplace as Laplace
 from keras_ae.parts.heads.location import LogNormal as LogNormal

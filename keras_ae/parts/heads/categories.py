@@ -78,12 +78,13 @@ class Categorical(BaseHead):
     def check_support(self, name: str, value: np.ndarray) -> None:
         """Non-negative values that sum to one along the last axis."""
         sums = np.sum(value, axis=-1)
-        sums = sums[~np.isnan(sums)]
-        if (value < 0).any() or not np.allclose(sums, 1, atol=1e-4):
+        if (value < 0).any() or (np.abs(sums - 1) > 1e-4).any():
+            least = np.fmin.reduce(sums, axis=None)
+            most = np.fmax.reduce(sums, axis=None)
             raise ValueError(
                 f"`{name}` lies outside the support of a categorical "
                 "likelihood. Expected one-hot vectors along the last axis. "
-                f"Received: sums in [{sums.min():g}, {sums.max():g}]. Encode "
+                f"Received: sums in [{least:g}, {most:g}]. Encode "
                 "integers with keras.utils.to_categorical."
             )
 
