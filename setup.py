@@ -71,6 +71,8 @@ setup(
             "pytest-xdist>=3.6.1",  # 3.6.0 was withdrawn
             "hypothesis>=6.100",
             "pandas>=2.1",
+            # Builds the wheel that is tested; as pyproject.toml asks for.
+            "setuptools>=77",
             "ruff>=0.9",
             "import-linter>=2.1",
             *EXPORT,
