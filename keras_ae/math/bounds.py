@@ -82,5 +82,7 @@ def importance_bound(log_weights: tf.Tensor, power: float = 1.0) -> tf.Tensor:
     """
     # The bound does not depend on m: it needs no gradient.
     most = tf.stop_gradient(tf.reduce_max(log_weights, axis=0))
+    # Weights that are all 0 have no largest logarithm to start from.
+    most = tf.where(tf.math.is_finite(most), most, 0.0)
     excess = tf.math.expm1(power * (log_weights - most))
     return most + tf.math.log1p(tf.reduce_mean(excess, axis=0)) / power

@@ -126,3 +126,12 @@ def test_gradient_is_the_normalized_weight():
         rtol=3e-4,
         atol=1e-7,
     )
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5])
+def test_a_bound_of_impossible_examples_is_minus_infinity(power):
+    log_weights = np.array([[-np.inf, -np.inf], [-np.inf, -3.0]], "float32")
+    found = bounds.importance_bound(tf.constant(log_weights), power)
+    # log(mean(0, e**(-3 power))) / power, by hand.
+    expected = [-np.inf, (np.log(0.5) - 3 * power) / power]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
