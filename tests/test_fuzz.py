@@ -32,7 +32,7 @@ def fuzzer(tmp_path, monkeypatch):
     for name in ("FUZZ_PRESETS", "KERAS_AE_ZOO", "KERAS_AE_CACHE"):
         monkeypatch.setenv(name, "")  # put back after
     fuzzer = worker.Fuzzer(0, tmp_path / "scratch")
-    preset = store.ZOOS[1] / "presets" / "vae_digits"
+    preset = store.find("vae_digits")
     fuzzer.answers[preset] = fuzzer.answer(preset, preset)
     return fuzzer
 
