@@ -20,10 +20,15 @@ from benchmarks import training
 from keras_ae.core import markdown
 from keras_ae.model import watch
 
+#: Images of a pass, variant, arguments.
 MODELS = {
-    "dense": ("vae", {"latent_dim": 20, "hidden": (512,)}),
-    "conv": ("vae", {"latent_dim": 20, "network": "conv"}),
-    "iwae": ("iwae", {"latent_dim": 50, "hidden": (200,), "samples": 50}),
+    "dense": (19_968, "vae", {"latent_dim": 20, "hidden": (512,)}),
+    "conv": (4_992, "vae", {"latent_dim": 20, "network": "conv"}),
+    "iwae": (
+        4_992,
+        "iwae",
+        {"latent_dim": 50, "hidden": (200,), "samples": 50},
+    ),
 }
 
 
@@ -69,11 +74,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     arguments = parser.parse_args()
     keras.utils.set_random_seed(0)
-    (rows, _), _ = keras_ae.datasets.load("mnist")
-    rows = rows[:4992].reshape(-1, 784)
+    (images, _), _ = keras_ae.datasets.load("mnist")
+    images = images.reshape(-1, 784)
     results = common.read("finite")
     for name in arguments.models:
-        variant, options = MODELS[name]
+        size, variant, options = MODELS[name]
+        rows = images[:size]
         fit = training.ours(variant, rows, **options)
         found, processors = ratios(fit, arguments.rounds)
         low, _, high = statistics.quantiles(found, n=4)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
 
 STEPS = 128  # training steps between two looks at all weights
-KEPT = 2**24  # bytes of batches that are kept to be run again
+KEPT = 2**26  # bytes of batches that are kept to be run again
 
 
 class Watch:
@@ -65,11 +65,11 @@ class Watch:
             with self.strategy.scope():
                 self.model.build_optimizers()
             self.states = states(self.model)
-        self.keep()
+        self.keep(finite.read(self.states))
 
-    def keep(self) -> None:
+    def keep(self, values: list[tf.Tensor]) -> None:
         """The state is good: go back to here, if at all."""
-        self.kept = finite.read(self.states)
+        self.kept = values
         self.calls, self.since, self.size = [], self.step, 0
 
     def run(self, call: Callable[[], tuple[dict, tuple, int, int]]) -> dict:
@@ -106,9 +106,10 @@ class Watch:
             return
         if self.workers and not np.isfinite(self._logs()["loss"]):
             self.find()
-        if self._broken():
+        values = finite.read(self.states)
+        if self._broken(values):
             self.find()
-        self.keep()
+        self.keep(values)
 
     def find(self) -> None:
         """Go back, make the steps again and stop before the bad one.
@@ -125,7 +126,7 @@ class Watch:
                 self._reset()
                 logs = self.function(*single)
                 terms = self._bad_terms(logs)
-                variables = self._broken()
+                variables = self._broken(finite.read(self.states))
                 if terms or variables:
                     self._restore(before, self.states)
                     self._raise(terms, variables, first + number + 1, data)
@@ -177,9 +178,8 @@ class Watch:
         bad = [n for n in names if not np.isfinite(float(logs[n]))]
         return [n for n in bad if n != "loss"] or bad
 
-    def _broken(self) -> list[str]:
-        seen = self.model.compiled_functions.seen
-        return seen.broken(self.states, finite.read(self.states))
+    def _broken(self, values: list[tf.Tensor]) -> list[str]:
+        return self.model.compiled_functions.seen.broken(self.states, values)
 
     def _logs(self) -> dict:
         """The metrics over all replicas and workers."""
