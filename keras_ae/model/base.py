@@ -74,7 +74,8 @@ class BaseAutoencoder(
             take examples this model takes `(examples, conditions)`, and
             `decode` takes `(codes, conditions)`.
         missing: `"refuse"`: NaN is an error. `"mask"`: NaN means "not
-            observed": 0 for the encoder, left out of the likelihood.
+            observed": 0 for the encoder, left out of the likelihood. Defaults
+            to what is natural in the space.
         seed: Integer for all draws (order of the rows, codes, noise), or None
             for one from Keras' global seed. The state is saved with the
             model, so that training resumes exactly.
@@ -102,7 +103,7 @@ class BaseAutoencoder(
         *,
         space: int | Shape | dict | spaces.BaseSpace | None = None,
         given: int | dict | conditions.BaseCondition | None = None,
-        missing: str = "refuse",
+        missing: str | None = None,
         seed: int | None = None,
         **kwargs: Any,
     ):
@@ -124,6 +125,7 @@ class BaseAutoencoder(
             expected = f"a space of examples of shape {shape}, the decoder's"
             raise ValueError(validation.invalid("space", expected, space))
         self.given = None if given is None else conditions.get(given)
+        missing = self.space.missing if missing is None else missing
         self.missing = validation.check_in("missing", missing, MISSING)
         if seed is not None:
             validation.check_count("seed", seed, 0)
@@ -135,7 +137,10 @@ class BaseAutoencoder(
 
     def posterior(self, batch: Batch, moment: Moment) -> tfd.Distribution:
         """q(z|x), batch `[B]`."""
-        return self.encoder(self.told(batch.x, batch), training=moment.training)
+        features = self.space.features(batch.x)
+        return self.encoder(
+            self.told(features, batch), training=moment.training
+        )
 
     def code(self, posterior: tfd.Distribution) -> tf.Tensor:
         """The code that stands for a posterior, `[B, ...]`: its mean."""
@@ -274,7 +279,7 @@ class BaseAutoencoder(
         Raises:
             ValueError: On rows that do not fit the model, or too few.
         """
-        x = self.check_inputs(row_sources.sources(x))
+        x = self.check_inputs(self.as_rows(row_sources.sources(x)))
         self.build_on(x)
         examples = keras.tree.flatten(x)[0]
         self.start_from(examples)
@@ -319,9 +324,10 @@ class BaseAutoencoder(
     def build_on(self, x: Rows) -> None:
         """Build on the shapes of a batch, if that is not done."""
         if not self.built:
-            self.build(
-                keras.tree.map_structure(lambda t: (None, *t.shape[1:]), x)
-            )
+            shapes: tuple = (None, *self.space.shape)
+            if self.given is not None:
+                shapes = shapes, (None, *x[1].shape[1:])
+            self.build(shapes)
 
     def build_parts(self, input_shape: Shapes) -> None:
         """Build encoder, decoder; a variant with more parts adds its own."""

@@ -48,7 +48,7 @@ def draw_codes(model: "BaseAutoencoder", seeds: tf.Tensor) -> tf.Tensor:
 def sample(
     model: "BaseAutoencoder", n: int, seed: int | None, given: Given | None
 ) -> np.ndarray:
-    """Means of p(x|z) at `n` draws of the prior.
+    """Means of p(x|z), or draws, at `n` draws of the prior.
 
     Args:
         model: A variant with a prior.
@@ -66,7 +66,7 @@ def sample(
             f"{model.name!r} is told nothing beside examples. Expected no "
             f"`given`. Received: given={given!r}"
         )
-    return compiled.batched(model, lambda rows: _means(model, *rows), rows)
+    return compiled.batched(model, lambda rows: _examples(model, *rows), rows)
 
 
 def endpoint(model: "BaseAutoencoder") -> tuple:
@@ -74,17 +74,27 @@ def endpoint(model: "BaseAutoencoder") -> tuple:
     decoder takes beside codes follows the seed."""
 
     def serve(seed: tf.Tensor, *given: tf.Tensor) -> dict:
-        return {"mean": _means(model, seed, *given)}
+        return {"mean": _examples(model, seed, *given)}
 
     seeds = tf.TensorSpec([None], tf.int32, name="seed")
     return serve, [seeds, *model.latent_specs()[1:]]
 
 
-def _means(
+def _examples(
     model: "BaseAutoencoder", seeds: tf.Tensor, *given: tf.Tensor
 ) -> tf.Tensor:
     z = draw_codes(model, seeds)
-    return model.decode(joined((z, *given))).mean()
+    if not model.space.drawn:
+        return model.decode(joined((z, *given))).mean()
+    # A row's draws follow from its own seed, another than that of its code.
+    keys = tf.stack([tf.cast(seeds, tf.int32), tf.ones_like(seeds)], axis=1)
+    return tf.map_fn(
+        lambda row: model.decode(
+            keras.tree.map_structure(lambda t: t[None], joined(row[:-1]))
+        ).sample(seed=row[-1])[0],
+        (z, *given, keys),
+        fn_output_signature=tf.float32,
+    )
 
 
 def swap(

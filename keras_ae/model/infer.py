@@ -74,12 +74,13 @@ class Inference:
             x: Examples, `[N, ...]`.
             batch_size: Rows in a compiled call. Defaults to 256.
         """
-        return compiled.batched(
+        codes = compiled.batched(
             self,
             lambda x: self.code(self.encode(x)),
-            self.check_inputs(x),
+            self.check_inputs(self.as_rows(x)),
             batch_size,
         )
+        return self.space.codes(codes, first(x))
 
     @final
     def reconstruct(
@@ -101,10 +102,9 @@ class Inference:
             >>> model.reconstruct(x, dtype="uint8").dtype
             dtype('uint8')
         """
-        values = compiled.batched(
-            self, lambda x: self(x), self.check_inputs(x), batch_size
-        )
-        return self.space.array(values, dtype)
+        rows = self.check_inputs(self.as_rows(x))
+        values = compiled.batched(self, lambda x: self(x), rows, batch_size)
+        return self.space.array(values, dtype, first(x))
 
     @final
     def score_samples(
@@ -128,7 +128,7 @@ class Inference:
         return compiled.batched(
             self,
             lambda x: -score(self.score_terms(x)),
-            self.check_rows(x),
+            self.check_rows(self.as_rows(x)),
             batch_size,
         )
 
@@ -199,7 +199,19 @@ class Inference:
             )
         if draws is not None:
             draws = validation.check_count("draws", draws)
-        return generate.impute(self, self.check_inputs(x), draws, seed)
+        rows = self.check_inputs(self.as_rows(x))
+        filled = generate.impute(self, rows, draws, seed)
+        return self.space.array(filled, like=first(x))
+
+    @final
+    def as_rows(self, x: Any) -> Any:
+        """A user's data as rows, see `BaseSpace.rows`; what a model is told
+        beside them as it is."""
+        if self.given is None:
+            return self.space.rows("x", x)
+        if isinstance(x, tuple) and len(x) == 2:
+            return self.space.rows("x[0]", x[0]), x[1]
+        return x
 
     def check_inputs(self, x: Rows) -> Rows:
         """`x` as arrays that fit the model.
@@ -322,7 +334,7 @@ class Inference:
     @final
     def input_specs(self) -> list[tf.TensorSpec]:
         """Signature of the encoder's input."""
-        return self._specs("x", self.decoder.event_shape)
+        return self._specs("x", self.space.row_shape)
 
     @final
     def latent_specs(self) -> list[tf.TensorSpec]:
@@ -332,6 +344,11 @@ class Inference:
     def _specs(self, name: str, shape: tuple) -> list[tf.TensorSpec]:
         own = [tf.TensorSpec((None, *shape), name=name)]
         return own if self.given is None else [*own, self.given.spec()]
+
+
+def first(x: Any) -> Any:
+    """The examples, of examples and what a model is told beside them."""
+    return x[0] if isinstance(x, tuple) else x
 
 
 def score(terms: dict[str, tf.Tensor]) -> tf.Tensor:

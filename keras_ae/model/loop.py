@@ -97,6 +97,9 @@ class FastTraining(settings.Settings):
                 "`class_weight` needs class labels, which the targets of an "
                 "autoencoder are not. Pass `sample_weight` instead."
             )
+        x = self.as_rows(x)
+        if y is not None:
+            y = self.space.rows("y", y)
         data = (x, y, sample_weight)
         if self._in_memory(x):
             feed.check_redrawn(x, steps_per_epoch is not None)
@@ -230,7 +233,8 @@ class FastTraining(settings.Settings):
             ValueError: On rows that are not finite or do not fit the model.
             NonFiniteError: If the weights are not finite.
         """
-        if validation.is_array(x) and steps is None and not callbacks:
+        rows = self.as_rows(x)
+        if validation.is_array(rows) and steps is None and not callbacks:
             return self.reconstruct(x, batch_size)
         x = sharded.ordered(x, batch_size)
         strategy = backend.strategy(self)
@@ -331,7 +335,9 @@ class FastTraining(settings.Settings):
     def _evaluation(self, data: tuple, batch_size: Any, steps: Any) -> Callable:
         """Checked and prepared once; function of callbacks and verbosity to
         the logs of an evaluation."""
-        data = (sharded.ordered(data[0], batch_size), *data[1:])
+        x, y, weight = data
+        y = None if y is None else self.space.rows("y", y)
+        data = sharded.ordered(self.as_rows(x), batch_size), y, weight
         if self._in_memory(data[0]):
             data = (feed.fixed(data[0]), *data[1:])
         source = self._source(data, batch_size, steps, None)

@@ -1,6 +1,7 @@
 """Arrays of numbers as they are."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -51,11 +52,14 @@ class Array(base.BaseSpace):
         """`[B, *shape]`, cast. See `BaseSpace.tensor`."""
         return tf.cast(self.check_static(tf.convert_to_tensor(rows)), "float32")
 
-    def array(self, values: np.ndarray, dtype: DType = None) -> np.ndarray:
+    def array(
+        self, values: np.ndarray, dtype: DType = None, like: Any = None
+    ) -> np.ndarray:
         """See `BaseSpace.array`; to whole numbers by rounding.
 
         Raises:
             ValueError: On NaN, where whole numbers are asked for.
         """
+        del like  # arrays are what comes in and out
         values = np.asarray(values)
         return values if dtype is None else base.as_type(values, dtype)

@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,21 +20,52 @@ if TYPE_CHECKING:
 class BaseSpace(AutoConfig, abc.ABC):
     """What one example is: how a user's data become tensors and come back.
 
-    On the host `check` looks at rows in the type that they have, in parts,
-    without a copy. `tensor` makes float32 of them, in the graph, a batch at a
-    time: until then bytes stay bytes. `array` is the way back.
+    On the host `rows` makes one array of whatever a user has, and `check`
+    looks at it in the type that it has, in parts, without a copy. `tensor`
+    makes float32 of it, in the graph, a batch at a time: until then bytes
+    stay bytes. `features` is what networks read of a tensor. `array` is the
+    way back.
 
     A space has these attributes, as arguments or properties:
 
     - `shape`: shape of the tensor of one example, a tuple.
+    - `row_shape`: shape of one row before `tensor`. Defaults to `shape`.
     - `likelihood`: what `heads.get` makes the natural likelihood from, or
       None for that of the variant.
+    - `missing`: `"mask"` if NaN is "not observed" unless a model is told
+      otherwise, `"refuse"` if it is an error, the default.
+    - `drawn`: whether a new example is a draw of p(x|z), not its mean.
     """
 
     kind = "space"
 
     shape: tuple[int, ...]
     likelihood: "str | dict | BaseHead | None" = None
+    missing = "refuse"
+    drawn = False
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of one row, as `rows` makes it and `tensor` takes it."""
+        return self.shape
+
+    def rows(self, name: str, data: Any) -> Any:
+        """A user's data as rows `[N, *row_shape]`; rows, and streams of them,
+        as they are.
+
+        Args:
+            name: What the data are, for messages: `"x"`.
+            data: Whatever the space is made for.
+
+        Raises:
+            ValueError: If the data do not fit, with what to do.
+        """
+        del name
+        return data
+
+    def features(self, x: tf.Tensor) -> tf.Tensor:
+        """What networks read of the tensor `[B, *shape]` of examples."""
+        return x
 
     @abc.abstractmethod
     def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
@@ -57,13 +89,21 @@ class BaseSpace(AutoConfig, abc.ABC):
         """
 
     @abc.abstractmethod
-    def array(self, values: np.ndarray, dtype: DType = None) -> np.ndarray:
-        """What a model returns, in the user's units.
+    def array(
+        self, values: np.ndarray, dtype: DType = None, like: Any = None
+    ) -> Any:
+        """What a model returns, in the user's units and form.
 
         Args:
             values: `[..., *shape]`, in the units of `tensor`.
             dtype: A NumPy type, or None for the type of `values`.
+            like: The user's data that were asked about, if any.
         """
+
+    def codes(self, values: np.ndarray, like: Any) -> Any:
+        """Codes `[N, ...]` of the user's data, in the form of those."""
+        del like
+        return values
 
     def chunks(self, rows: ArrayLike) -> Iterator[np.ndarray]:
         """Checked rows as float32 arrays `[n, *shape]` in the units of

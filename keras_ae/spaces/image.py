@@ -1,6 +1,7 @@
 """Images: bytes or floats in, floats inside, bytes back on demand."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -150,7 +151,9 @@ class Image(base.BaseSpace):
             a in (None, b) for a, b in zip(shape, size, strict=True)
         )
 
-    def array(self, values: np.ndarray, dtype: DType = None) -> np.ndarray:
+    def array(
+        self, values: np.ndarray, dtype: DType = None, like: Any = None
+    ) -> np.ndarray:
         """See `BaseSpace.array`.
 
         Args:
@@ -163,6 +166,7 @@ class Image(base.BaseSpace):
             ValueError: If the type does not hold levels-1, and on NaN, where
                 levels are asked for.
         """
+        del like  # arrays are what comes in and out
         values = np.asarray(values)
         if dtype is None or np.dtype(dtype).kind not in "iu":
             return values if dtype is None else base.as_type(values, dtype)

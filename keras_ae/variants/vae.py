@@ -100,7 +100,8 @@ class VAE(BaseAutoencoder):
         given: Given | None = None,
         dtype: DType = None,
     ) -> np.ndarray:
-        """`n` new examples: means of p(x|z) at draws z from the prior.
+        """`n` new examples: means of p(x|z) at draws z from the prior, or
+        draws of p(x|z) where the space is one of those (`Table`, `Counts`).
 
         Args:
             n: How many.

@@ -372,8 +372,12 @@ def test_infinity_in_a_stream_is_no_hole():
     model = make(keras_ae.Autoencoder, missing="mask")
     model.compile("sgd", jit_compile=False)
     stream = tf.data.Dataset.from_tensor_slices(x).batch(8)
-    logs = model.evaluate(stream, verbose=0, return_dict=True)
-    assert not np.isfinite(logs["loss"])
+    # Whether a layer makes NaN of infinity is up to the processor's kernels.
+    try:
+        loss = model.evaluate(stream, verbose=0)
+    except keras_ae.NonFiniteError:
+        return
+    assert not np.isfinite(loss)
 
 
 @pytest.mark.parametrize(
