@@ -8,7 +8,9 @@ import tensorflow_probability as tfp
 tfd = tfp.distributions
 
 
-def masked(distribution: tfd.Independent, mask: tf.Tensor) -> tfd.Independent:
+def masked(
+    distribution: tfd.Independent | tfd.Blockwise, mask: tf.Tensor
+) -> tfd.Independent | tfd.Blockwise:
     """The distribution of the observed values of an event.
 
     What was not observed adds nothing to the density and has no gradient. A
@@ -16,7 +18,8 @@ def masked(distribution: tfd.Independent, mask: tf.Tensor) -> tfd.Independent:
     observed if all of them are.
 
     Args:
-        distribution: Batch shape `[(S...,) B]`, independent over the event.
+        distribution: Batch shape `[(S...,) B]`, independent over the event,
+            or blocks of such.
         mask: Which values were observed, bool, `[B, event]`.
 
     Example:
@@ -25,6 +28,14 @@ def masked(distribution: tfd.Independent, mask: tf.Tensor) -> tfd.Independent:
         >>> float(seen.log_prob([[0.0, 9.0]])[0])
         0.0
     """
+    if isinstance(distribution, tfd.Blockwise):
+        blocks = distribution.distributions
+        sizes = [block.event_shape[-1] for block in blocks]
+        parts = tf.split(mask, sizes, axis=-1)
+        return tfd.Blockwise(
+            [masked(*pair) for pair in zip(blocks, parts, strict=True)],
+            dtype_override=distribution.dtype,
+        )
     if not isinstance(distribution, tfd.Independent):
         raise TypeError(
             "Holes need a likelihood that is independent over the values of "
@@ -37,7 +48,10 @@ def masked(distribution: tfd.Independent, mask: tf.Tensor) -> tfd.Independent:
     seen = tf.reduce_all(
         mask, axis=list(range(len(mask.shape) - own, len(mask.shape)))
     )
-    return tfd.Independent(tfd.Masked(values, seen), rank - own)
+    # What is scored instead, and not counted, is in every support; TFP would
+    # draw it, each time.
+    hidden = tfd.Masked(values, seen, safe_sample_fn=lambda _: 1.0)
+    return tfd.Independent(hidden, rank - own)
 
 
 class Bernoulli(tfp.distributions.Bernoulli):

@@ -112,9 +112,9 @@ def _examples(model: "BaseAutoencoder", rows: int) -> dict[str, tf.Tensor]:
     z = tuple(known[s.name] for s in specs)
     likelihood = model.decode(z if len(z) > 1 else z[0])
     first = model.input_specs()[0]
-    return known | {
-        first.name: tf.cast(likelihood.sample(seed=(0, 1)), first.dtype)
-    }
+    drawn = likelihood.sample(seed=(0, 1)).numpy()
+    rows_of_them = model.space.array(drawn, like=drawn)
+    return known | {first.name: tf.cast(rows_of_them, first.dtype)}
 
 
 def _rows(spec: tf.TensorSpec, rows: int, known: dict) -> tf.Tensor:

@@ -308,10 +308,16 @@ class BaseAutoencoder(
 
     @final
     def build(self, input_shape: Shapes) -> None:
-        """Build the parts that are not built yet; done once."""
+        """Build the parts that are not built yet; done once.
+
+        Args:
+            input_shape: Of a batch of rows, as the model is called with them,
+                and of what it is given.
+        """
         if self.built:
             return
-        self.build_parts(input_shape)
+        own: tuple = (None, *self.space.shape)
+        self.build_parts(own if self.given is None else (own, *input_shape[1:]))
         for own in part.parts_of(self):
             self.batch_statistics |= own.batch_statistics
             if own.terms:
@@ -324,13 +330,18 @@ class BaseAutoencoder(
     def build_on(self, x: Rows) -> None:
         """Build on the shapes of a batch, if that is not done."""
         if not self.built:
-            shapes: tuple = (None, *self.space.shape)
+            shapes: tuple = (None, *self.space.row_shape)
             if self.given is not None:
                 shapes = shapes, (None, *x[1].shape[1:])
             self.build(shapes)
 
     def build_parts(self, input_shape: Shapes) -> None:
-        """Build encoder, decoder; a variant with more parts adds its own."""
+        """Build encoder, decoder; a variant with more parts adds its own.
+
+        Args:
+            input_shape: Of a batch of tensors of the space, and of what the
+                model is given.
+        """
         code_shape = (None, *self.encoder.event_shape)
         if self.given is None:
             shapes = input_shape, code_shape

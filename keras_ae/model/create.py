@@ -65,7 +65,7 @@ class Creation:
             likelihood = space.likelihood or cls.likelihood_head()
         latent_shape = validation.check_shape("latent_dim", latent_dim)
         settings = {"hidden": hidden, "activation": activation}
-        built_on: tuple = (None, *input_shape)
+        built_on: tuple = (None, *space.row_shape)
         if options.get(cls.given_argument) is not None:
             given = conditions.get(options[cls.given_argument])
             settings["condition"] = given.size

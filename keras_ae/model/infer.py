@@ -201,7 +201,7 @@ class Inference:
             draws = validation.check_count("draws", draws)
         rows = self.check_inputs(self.as_rows(x))
         filled = generate.impute(self, rows, draws, seed)
-        return self.space.array(filled, like=first(x))
+        return self.space.filled(filled, first(x))
 
     @final
     def as_rows(self, x: Any) -> Any:

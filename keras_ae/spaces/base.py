@@ -64,7 +64,8 @@ class BaseSpace(AutoConfig, abc.ABC):
         return data
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
-        """What networks read of the tensor `[B, *shape]` of examples."""
+        """What networks read of the tensor `[(S...,) B, *shape]` of
+        examples."""
         return x
 
     @abc.abstractmethod
@@ -99,6 +100,11 @@ class BaseSpace(AutoConfig, abc.ABC):
             dtype: A NumPy type, or None for the type of `values`.
             like: The user's data that were asked about, if any.
         """
+
+    def filled(self, values: np.ndarray, like: Any) -> Any:
+        """`array`, of data whose holes were filled: what was observed is what
+        it was."""
+        return self.array(values, like=like)
 
     def codes(self, values: np.ndarray, like: Any) -> Any:
         """Codes `[N, ...]` of the user's data, in the form of those."""

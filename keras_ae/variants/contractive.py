@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.math import jacobians
+from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.parts import networks
@@ -76,7 +77,7 @@ class ContractiveAutoencoder(Autoencoder):
     ) -> dict[str, tf.Tensor]:
         """See `BaseAutoencoder.loss_terms`."""
         return super().loss_terms(forward, moment) | {
-            "contraction": self.contraction(forward.batch.x, moment)
+            "contraction": self._contraction(forward.batch, moment)
         }
 
     def loss_weights(
@@ -90,10 +91,13 @@ class ContractiveAutoencoder(Autoencoder):
         self, x: tf.Tensor, moment: Moment | None = None
     ) -> tf.Tensor:
         """||d f(x) / d x||_F^2 of each example, `[B]`, in the cheapest form
-        that the encoder allows; f without dropout."""
-        x = self.space.tensor(x)
+        that the encoder allows; f without dropout, x as the encoder reads
+        it."""
+        return self._contraction(self.batch(x), moment or self.moment())
+
+    def _contraction(self, batch: Batch, moment: Moment) -> tf.Tensor:
+        x = self.space.features(batch.x)
         if self.probes is not None:
-            moment = moment or self.moment()
             seed = moment.seed(rank=1)  # signs [probes, B, code]
             return jacobians.frobenius_hutchinson(
                 self._code, x, seed, self.probes
@@ -115,4 +119,4 @@ class ContractiveAutoencoder(Autoencoder):
         return jacobians.frobenius_exact(self._code, x, outputs)
 
     def _code(self, x: tf.Tensor) -> tf.Tensor:
-        return self.code(self.encode(x))
+        return self.code(self.encoder(x))

@@ -11,12 +11,14 @@ from keras_ae.parts.heads.categories import (
 from keras_ae.parts.heads.categories import Ordinal as Ordinal
 from keras_ae.parts.heads.codes import Point as Point
 from keras_ae.parts.heads.codes import PowerSpherical as PowerSpherical
+from keras_ae.parts.heads.columns import Columns as Columns
 from keras_ae.parts.heads.counts import Multinomial as Multinomial
 from keras_ae.parts.heads.counts import NegativeBinomial as NegativeBinomial
 from keras_ae.parts.heads.counts import Poisson as Poisson
 from keras_ae.parts.heads.counts import (
     ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial,
 )
+from keras_ae.parts.heads.kernels import KernelMixture as KernelMixture
 from keras_ae.parts.heads.levels import (
     DiscretizedLogistic as DiscretizedLogistic,
 )

@@ -1,0 +1,145 @@
+"""The head of events whose values are of many kinds: the columns of a table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae.core import registry
+from keras_ae.core import validation
+from keras_ae.core.types import Shape
+from keras_ae.parts.heads.base import BaseHead
+
+tfd = tfp.distributions
+
+
+@registry.register("columns")
+class Columns(BaseHead):
+    """Blocks of an event's last axis, each with a likelihood of its own.
+
+    Args:
+        likelihoods: Heads of the blocks, or their names, in order.
+        widths: Lengths of the blocks, in the same order.
+
+    Raises:
+        ValueError: If their numbers differ, or there are none.
+
+    Example:
+        >>> head = Columns(["gaussian", "categorical"], [1, 3])
+        >>> network = keras_ae.DistributionNetwork(
+        ...     keras.Sequential([keras.layers.Dense(8)]), head, 4
+        ... )
+        >>> row = network(tf.zeros([1, 2]))
+        >>> np.round(row.mean(), 2).tolist()
+        [[0.0, 0.33, 0.33, 0.33]]
+
+    Reference: Nazabal, Olmos, Ghahramani, Valera, 2020. Handling incomplete
+        heterogeneous data using VAEs. Pattern Recognition 107.
+        https://arxiv.org/abs/1807.03653
+    """
+
+    def __init__(
+        self,
+        likelihoods: Sequence[str | dict | BaseHead],
+        widths: Sequence[int],
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if len(likelihoods) != len(widths) or not widths:
+            expected = f"one length for each of {len(likelihoods)} likelihoods"
+            raise ValueError(validation.invalid("widths", expected, widths))
+        self.likelihoods = [
+            registry.part(BaseHead, likelihood) for likelihood in likelihoods
+        ]
+        self.widths = [validation.check_count("widths", n) for n in widths]
+
+    def sizes(self, width: int) -> tuple[int, ...]:
+        """See `BaseHead.sizes`; those of the blocks, one after the other."""
+        if width != sum(self.widths):
+            expected = f"a last axis of length {sum(self.widths)}"
+            raise ValueError(validation.invalid("width", expected, width))
+        return tuple(
+            size for head, width in self._blocks() for size in head.sizes(width)
+        )
+
+    def build(self, input_shape: Shape) -> None:
+        """Build the heads of the blocks."""
+        for head, width in self._blocks():
+            if not head.built:  # by Keras, of a model that is loaded
+                head.build((*input_shape[:-1], width))
+                head.built = True
+
+    def call(self, *parts: tf.Tensor, rank: int) -> tfd.Distribution:
+        """See `BaseHead.call`; events of one axis."""
+        if rank != 1:
+            expected = "events of one axis, the columns"
+            raise ValueError(validation.invalid("rank", expected, rank))
+        blocks = [
+            head(*own, rank=1)
+            for head, own in zip(
+                self.likelihoods, self._shared_out(parts), strict=True
+            )
+        ]
+        return tfd.Blockwise(blocks, dtype_override=tf.float32)
+
+    def distribution(self, *parts: tf.Tensor) -> tfd.Distribution:
+        """See `BaseHead.distribution`."""
+        return self.call(*parts, rank=1)
+
+    def check_support(self, name: str, value: np.ndarray) -> None:
+        """See `BaseHead.check_support`."""
+        ends = np.cumsum(self.widths)[:-1]
+        for head, part in zip(
+            self.likelihoods, np.split(value, ends, axis=-1), strict=True
+        ):
+            head.check_support(name, part)
+
+    @property
+    def support(self) -> str:
+        """See `BaseHead.support`."""
+        found = (head.support for head in self.likelihoods)
+        return "; ".join(dict.fromkeys(text for text in found if text))
+
+    def inside(self, value: tf.Tensor) -> tf.Tensor:
+        """See `BaseHead.inside`."""
+        parts = tf.split(value, self.widths, axis=-1)
+        found = [
+            tf.broadcast_to(head.inside(part), tf.shape(part))
+            for head, part in zip(self.likelihoods, parts, strict=True)
+        ]
+        return tf.concat(found, axis=-1)
+
+    def starts(self) -> dict[int, float]:
+        """See `BaseHead.starts`."""
+        return {
+            first + number: value
+            for first, head in self._firsts()
+            for number, value in head.starts().items()
+        }
+
+    def monitors(self) -> dict[str, tf.Tensor]:
+        """See `BaseHead.monitors`."""
+        return {
+            f"{name}_{number}": value
+            for number, head in enumerate(self.likelihoods)
+            for name, value in head.monitors().items()
+        }
+
+    def _blocks(self) -> list[tuple[BaseHead, int]]:
+        return list(zip(self.likelihoods, self.widths, strict=True))
+
+    def _firsts(self) -> list[tuple[int, BaseHead]]:
+        """Each head with the number of its first part."""
+        found, first = [], 0
+        for head, width in self._blocks():
+            found.append((first, head))
+            first += len(head.sizes(width))
+        return found
+
+    def _shared_out(self, parts: Sequence[Any]) -> list[Sequence[Any]]:
+        """The parts of each block."""
+        firsts = [first for first, _ in self._firsts()]
+        ends = [*firsts[1:], len(parts)]
+        return [parts[i:j] for i, j in zip(firsts, ends, strict=True)]

@@ -1,0 +1,422 @@
+"""Columns of a table: what a user's values are as numbers, and the way back.
+
+pandas is imported where it is used: who has no data frames needs no pandas.
+"""
+
+import abc
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Self
+
+import numpy as np
+
+from keras_ae.core import registry
+from keras_ae.core import validation
+from keras_ae.core.config import AutoConfig
+from keras_ae.math import kernels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NUMBERS = ("real", "positive", "count", "date")
+CATEGORIES = ("binary", "categorical", "ordinal")
+MOST_CATEGORIES = 1000
+DAY = 86_400e9  # nanoseconds
+FAR = 1e4  # deviations from 0 where single precision would lose digits
+
+
+class BaseColumn(AutoConfig, abc.ABC):
+    """One column: its name, its type, and what it came as.
+
+    `numbers` makes float64 of a user's values, NaN where one is missing;
+    `values` is the way back.
+    """
+
+    kind = "column"
+
+    name: str | int
+    type: str
+    dtype: str
+    #: Numbers in the tensor.
+    width = 1
+
+    @abc.abstractmethod
+    def numbers(self, values: "pd.Series") -> np.ndarray:
+        """A user's values as float64 `[N]`, NaN for those that are missing.
+
+        Raises:
+            ValueError: With the column and the first value that does not fit.
+        """
+
+    @abc.abstractmethod
+    def values(self, numbers: np.ndarray) -> "pd.Series":
+        """Numbers `[N]` as values of the column's own type."""
+
+    def refuse(
+        self, values: "pd.Series", bad: np.ndarray, expected: str, advice: str
+    ) -> None:
+        """Raise `ValueError` where `bad`, bool `[N]`, is true anywhere."""
+        if bad.any():
+            place = int(np.flatnonzero(bad)[0])
+            value = values.iloc[place]
+            value = value.item() if isinstance(value, np.generic) else value
+            raise ValueError(
+                f"The column {self.name!r} holds a value that does not fit. "
+                f"Expected {expected}. Received: {value!r} in row "
+                f"{values.index[place]!r}, {int(bad.sum())} such rows. {advice}"
+            )
+
+
+@registry.register("number")
+class Number(BaseColumn):
+    """Numbers: measurements, amounts, counts, dates.
+
+    Args:
+        name: Of the column.
+        type: `"real"`, `"positive"`, `"count"` (whole, from 0) or `"date"`,
+            days since the origin.
+        dtype: Name of the pandas type in which values come back.
+        origin: Subtracted on the host, in double precision.
+        center: Subtracted in the graph, from what the origin leaves.
+        scale: Divided by after that.
+        low: Least value seen, after the origin.
+        high: Greatest value seen.
+        decimals: Places behind the point that the values have, or None.
+        likelihood: A head, its name or `{name: arguments}`; None for a
+            `KernelMixture` of the three that follow.
+        centers: Of the kernels, in units of the scale.
+        scales: Deviations of the kernels.
+        weights: Shares of the values.
+        owned: 1 for kernels that are one value's own, else 0.
+
+    Example:
+        >>> import pandas as pd
+        >>> column = Number.learn(pd.Series([3.0, 5.0, np.nan], name="age"))
+        >>> column.type, column.low, column.high
+        ('count', 3.0, 5.0)
+        >>> column.values(np.array([4.2, 9.0])).tolist()
+        [4.0, 5.0]
+    """
+
+    def __init__(
+        self,
+        name: str | int,
+        type: str,
+        dtype: str,
+        *,
+        origin: float = 0.0,
+        center: float = 0.0,
+        scale: float = 1.0,
+        low: float,
+        high: float,
+        decimals: int | None = None,
+        likelihood: Any = None,
+        centers: Sequence[float] = (),
+        scales: Sequence[float] = (),
+        weights: Sequence[float] = (),
+        owned: Sequence[float] = (),
+    ):
+        self.name = name
+        self.type = validation.check_in("type", type, NUMBERS)
+        self.dtype = dtype
+        self.origin, self.center, self.scale = origin, center, scale
+        self.low, self.high, self.decimals = low, high, decimals
+        self.likelihood = likelihood
+        self.centers, self.scales = [*centers], [*scales]
+        self.weights, self.owned = [*weights], [*owned]
+
+    @classmethod
+    def learn(
+        cls,
+        values: "pd.Series",
+        type: str | None = None,
+        likelihood: Any = None,
+        size: int = 32,
+    ) -> Self:
+        """From the values of a training set.
+
+        Args:
+            values: Numbers or dates, at least two different ones.
+            type: See the class; None to read it from the values.
+            likelihood: See the class.
+            size: Most kernels.
+
+        Raises:
+            ValueError: If a value does not fit the type.
+        """
+        from pandas.api import types as kinds
+
+        name = values.name
+        dated = kinds.is_datetime64_any_dtype(values.dtype)
+        blank = cls(
+            name, "date" if dated else type or "real", "", low=0, high=0
+        )
+        numbers = blank.numbers(values)
+        seen = numbers[~np.isnan(numbers)]
+        whole = bool((seen == np.rint(seen)).all())
+        if type is None and not dated:
+            type = "positive" if seen.min() > 0 else "real"
+            type = "count" if whole and seen.min() >= 0 else type
+        type = "date" if dated else type
+        origin = 0.0
+        if type == "date" or abs(seen.mean()) > FAR * seen.std():
+            origin = float(np.floor(seen.min()))
+        seen = seen - origin
+        center, scale = float(seen.mean()), float(seen.std())
+        if likelihood is not None:
+            center, scale = _units(likelihood, center, scale)
+        found: tuple = ((), (), (), ())
+        if likelihood is None:
+            found = kernels.fit((seen - center) / scale, size)
+        learned = cls(
+            name,
+            type,
+            str(values.dtype),
+            origin=origin,
+            center=center,
+            scale=scale,
+            low=float(seen.min()),
+            high=float(seen.max()),
+            decimals=_decimals(seen),
+            likelihood=likelihood,
+            centers=found[0],
+            scales=found[1],
+            weights=found[2],
+            owned=found[3],
+        )
+        learned.numbers(values)  # refuses what does not fit its type
+        return learned
+
+    def numbers(self, values: "pd.Series") -> np.ndarray:
+        """See `BaseColumn.numbers`."""
+        import pandas as pd
+
+        if self.type == "date":
+            dates = pd.to_datetime(values, errors="coerce", utc=True)
+            expected = "dates"
+            numbers = dates.astype("datetime64[ns, UTC]").astype("int64")
+            numbers = np.where(dates.isna(), np.nan, numbers / DAY)
+        else:
+            expected = "numbers"
+            numbers = pd.to_numeric(values, errors="coerce")
+            numbers = numbers.to_numpy(np.float64, na_value=np.nan)
+        lost = np.isnan(numbers) & values.notna().to_numpy()
+        self.refuse(values, lost, expected, "Correct it, or leave it empty.")
+        infinite = np.isinf(numbers)
+        self.refuse(values, infinite, "finite numbers", "Leave it empty.")
+        if self.type in ("positive", "count"):
+            positive = self.type == "positive"
+            bad = numbers <= 0 if positive else numbers < 0
+            if not positive:
+                bad |= np.abs(numbers - np.rint(numbers)) > 0
+            expected = "positive numbers" if positive else "counts: 0, 1, ..."
+            advice = f"Or make the column one of another type: {NUMBERS}."
+            self.refuse(values, bad, expected, advice)
+        return numbers - self.origin
+
+    def values(self, numbers: np.ndarray) -> "pd.Series":
+        """See `BaseColumn.values`; inside the range that was seen, and with
+        as many decimals."""
+        import pandas as pd
+
+        numbers = np.clip(numbers, self.low, self.high)
+        if self.centers:
+            numbers = self._snapped(numbers)
+        if self.decimals is not None:
+            numbers = np.round(numbers, self.decimals)
+        numbers = numbers + self.origin
+        if self.type == "date":
+            whole = pd.Series(np.rint(numbers * DAY)).astype("Int64")
+            dates = pd.to_datetime(whole, utc=True)
+            if "," not in self.dtype:  # of no time zone
+                dates = dates.dt.tz_localize(None)
+            return dates.astype(self.dtype)
+        return pd.Series(numbers).astype(self.dtype)
+
+    def _snapped(self, numbers: np.ndarray) -> np.ndarray:
+        """Values that many examples have, where they are nearly reached."""
+        centers = np.array(self.centers) * self.scale + self.center
+        near = np.abs(numbers[:, None] - centers).argmin(axis=1)
+        reach = 4 * np.array(self.scales)[near] * self.scale
+        close = np.abs(numbers - centers[near]) <= reach
+        owned = np.array(self.owned)[near] > 0
+        return np.where(owned & close, centers[near], numbers)
+
+
+@registry.register("category")
+class Category(BaseColumn):
+    """One of several values: words, classes, grades, yes or no.
+
+    Args:
+        name: Of the column.
+        type: `"binary"`, `"categorical"` or `"ordinal"`.
+        dtype: Name of the pandas type in which values come back.
+        categories: The values, in order.
+
+    Example:
+        >>> import pandas as pd
+        >>> column = Category.learn(pd.Series(["b", "a", None, "c"], name="x"))
+        >>> column.type, column.categories
+        ('categorical', ['a', 'b', 'c'])
+        >>> column.numbers(pd.Series(["c", None])).tolist()
+        [2.0, nan]
+    """
+
+    def __init__(
+        self,
+        name: str | int,
+        type: str,
+        dtype: str,
+        categories: Sequence[Any],
+    ):
+        self.name = name
+        self.type = validation.check_in("type", type, CATEGORIES)
+        self.dtype = dtype
+        self.categories = [*categories]
+        self.width = len(self.categories) if type == "categorical" else 1
+
+    @classmethod
+    def learn(cls, values: "pd.Series", type: str | None = None) -> Self:
+        """From the values of a training set.
+
+        Args:
+            values: Words, numbers, booleans or a categorical.
+            type: See the class; None to read it from the values.
+
+        Raises:
+            ValueError: On values of several types, or too many categories.
+        """
+        name = values.name
+        own = getattr(values, "cat", None)
+        found = values.dropna().unique() if own is None else own.categories
+        found = [v.item() if isinstance(v, np.generic) else v for v in found]
+        kinds = sorted({_kind(v) for v in found})
+        if len(kinds) > 1:
+            raise ValueError(
+                f"The column {name!r} holds values of several types. Expected "
+                f"one. Received: {kinds}, for example "
+                f"{[next(v for v in found if _kind(v) == k) for k in kinds]}. "
+                "Convert the column, for example by astype(str)."
+            )
+        if kinds and kinds[0] not in ("str", "number", "bool"):
+            raise ValueError(
+                f"The column {name!r} holds values that cannot be saved. "
+                f"Expected words, numbers or booleans. Received: {kinds[0]}. "
+                "Convert the column, for example by astype(str)."
+            )
+        if kinds == ["number"] and not np.isfinite(found).all():
+            raise ValueError(
+                f"The column {name!r} holds infinite values. Expected finite "
+                f"numbers. Received: {found}. Leave them empty."
+            )
+        if len(found) > MOST_CATEGORIES:
+            raise ValueError(
+                f"The column {name!r} has too many categories. Expected at "
+                f"most {MOST_CATEGORIES}. Received: {len(found)}. Drop the "
+                "column if it names the rows; else merge rare categories."
+            )
+        if own is None:
+            found = sorted(found)
+        ordered = own is not None and bool(own.ordered)
+        if type is None:
+            type = "ordinal" if ordered else "categorical"
+            type = "binary" if len(found) == 2 else type
+        return cls(name, type, str(values.dtype), found)
+
+    def numbers(self, values: "pd.Series") -> np.ndarray:
+        """See `BaseColumn.numbers`; places of the categories."""
+        import pandas as pd
+
+        places = pd.Index(self.categories, dtype=object).get_indexer(
+            values.astype(object).to_numpy()
+        )
+        missing = values.isna().to_numpy()
+        shown = f"one of {self.categories[:10]}"
+        more = len(self.categories) - 10
+        shown += f" and {more} more" * (more > 0)
+        advice = "A category that training has not seen has no meaning."
+        self.refuse(values, (places < 0) & ~missing, shown, advice)
+        return np.where(missing, np.nan, places.astype(np.float64))
+
+    def values(self, numbers: np.ndarray) -> "pd.Series":
+        """See `BaseColumn.values`."""
+        import pandas as pd
+
+        top = len(self.categories) - 1
+        places = np.rint(numbers).clip(0, top).astype(int)
+        if self.dtype == "category":
+            found = pd.Categorical.from_codes(
+                places, self.categories, ordered=self.type == "ordinal"
+            )
+            return pd.Series(found)
+        found = np.array(self.categories, dtype=object)[places]
+        return pd.Series(found).astype(self.dtype)
+
+
+def learn(
+    values: "pd.Series",
+    type: str | None = None,
+    likelihood: Any = None,
+    size: int = 32,
+) -> BaseColumn:
+    """A column from the values of a training set.
+
+    Args:
+        values: A column of a data frame.
+        type: One of `NUMBERS` or `CATEGORIES`; None to read it from dtype and
+            values: booleans, words and numbers of two values are categories,
+            other numbers are numbers.
+        likelihood: See `Number`.
+        size: Most kernels, see `Number`.
+
+    Raises:
+        ValueError: If all are missing or the same, or do not fit the type.
+    """
+    from pandas.api import types as kinds
+
+    different = values.nunique(dropna=True)
+    if different < 2:
+        what = "no values" if different == 0 else "one value only"
+        raise ValueError(
+            f"The column {values.name!r} has {what}, so that there is nothing "
+            "to learn from it. Expected at least two different values. "
+            f"Received: {values.dropna().unique()[:1].tolist()}. Drop it."
+        )
+    if type is not None:
+        validation.check_in("types", type, (*NUMBERS, *CATEGORIES))
+    numeric = kinds.is_numeric_dtype(values.dtype)
+    numeric &= not kinds.is_bool_dtype(values.dtype)
+    dated = kinds.is_datetime64_any_dtype(values.dtype)
+    number = type in NUMBERS if type else numeric and different > 2 or dated
+    if number or likelihood is not None:
+        return Number.learn(values, type, likelihood, size)
+    return Category.learn(values, type)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, (bool, str)):
+        return type(value).__name__
+    return "number" if isinstance(value, (int, float)) else type(value).__name__
+
+
+def _units(likelihood: Any, center: float, scale: float) -> tuple:
+    """Center and scale that leave the support of a likelihood as it is."""
+    named = isinstance(likelihood, (str, dict))
+    head = registry.find("head", _name(likelihood)) if named else likelihood
+    values = head.range
+    if values is None or values.low == -np.inf:
+        return center, scale
+    return 0.0, 1.0 if values.whole or values.high < np.inf else scale
+
+
+def _name(likelihood: str | dict) -> str:
+    return likelihood if isinstance(likelihood, str) else next(iter(likelihood))
+
+
+def _decimals(values: np.ndarray, most: int = 6) -> int | None:
+    """Places behind the point that all values have, if they are few."""
+    for places in range(most + 1):
+        if np.allclose(values, np.round(values, places), rtol=0, atol=1e-9):
+            return places
+    return None

@@ -1,0 +1,345 @@
+"""Tables: what a data frame holds goes in and comes back, and what does not
+fit is named."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+import tensorflow as tf
+
+import keras_ae
+from keras_ae.math import kernels
+from keras_ae.spaces import Table
+from keras_ae.spaces import columns
+
+RNG = np.random.default_rng(0)
+N = 60
+
+
+def frame():
+    """All types of columns, with holes, and an index of its own."""
+    days = pd.to_timedelta(RNG.integers(0, 999, N), unit="D")
+    grades = pd.Categorical(
+        RNG.choice(["low", "mid", "top"], N), ["low", "mid", "top"], True
+    )
+    df = pd.DataFrame(
+        {
+            "age": RNG.integers(18, 80, N),
+            "pay": RNG.lognormal(9, 2, N).round(2),
+            "gain": np.where(RNG.random(N) < 0.8, 0.0, RNG.normal(size=N)),
+            "city": RNG.choice(["Bonn", "Kiel", "Ulm"], N),
+            "ill": RNG.random(N) < 0.3,
+            "when": pd.Timestamp("2021-03-04") + days,
+            "grade": grades,
+            "visits": RNG.choice([1.0, 2.0, np.nan], N),
+        },
+        index=[f"row {i}" for i in range(N)],
+    )
+    df.loc["row 3", "pay"] = np.nan
+    df.loc["row 5", "city"] = None
+    return df
+
+
+DF = frame()
+TABLE = Table.from_frame(DF)
+
+
+def model(cls=keras_ae.VAE, table=TABLE, **options):
+    return cls.create(table, 2, **{"hidden": (8,), "seed": 0, **options})
+
+
+def test_types_are_read_from_dtypes_and_values():
+    found = {c.name: c.type for c in TABLE.columns}
+    assert found == {
+        "age": "count",
+        "pay": "positive",
+        "gain": "real",
+        "city": "categorical",
+        "ill": "binary",
+        "when": "date",
+        "grade": "ordinal",
+        "visits": "binary",
+    }
+    other = Table.from_frame(DF, types={"age": "real", "visits": "count"})
+    found = {c.name: c.type for c in other.columns}
+    assert (found["age"], found["visits"]) == ("real", "count")
+
+
+def test_what_goes_in_comes_back():
+    tensor = TABLE.tensor(TABLE.rows("x", DF)).numpy()
+    assert tensor.shape == (N, *TABLE.shape)
+    back = TABLE.filled(np.nan_to_num(tensor), DF)
+    assert back.index.equals(DF.index)
+    assert back.dtypes.equals(DF.dtypes)
+    seen = DF.notna()
+    pd.testing.assert_frame_equal(back.where(seen), DF.where(seen))
+    # And by the numbers alone, in the precision of the tensor.
+    alone = TABLE.array(np.nan_to_num(tensor))
+    for name in ("city", "ill", "grade", "when", "age", "gain"):
+        mine = DF[name].notna().to_numpy()
+        own, given = alone[name][mine], DF[name][mine]
+        if name == "gain":
+            np.testing.assert_allclose(own, given, atol=1e-6)
+        else:
+            assert own.tolist() == given.tolist(), name
+
+
+def test_holes_are_nan_in_all_numbers_of_a_column():
+    tensor = TABLE.tensor(TABLE.rows("x", DF)).numpy()
+    assert np.isnan(tensor[5]).sum() == 3 + np.isnan(DF["visits"].iloc[5])
+    assert np.isnan(tensor[3]).sum() == 1 + np.isnan(DF["visits"].iloc[3])
+
+
+def test_order_of_columns_is_that_of_names():
+    rows = TABLE.rows("x", DF)
+    np.testing.assert_array_equal(TABLE.rows("x", DF[[*DF][::-1]]), rows)
+
+
+def test_the_space_is_saved_with_the_model(tmp_path):
+    vae = model()
+    vae.save(tmp_path / "vae.keras")
+    twin = keras.saving.load_model(tmp_path / "vae.keras")
+    assert repr(twin.space) == repr(TABLE)
+    pd.testing.assert_frame_equal(twin.reconstruct(DF), vae.reconstruct(DF))
+
+
+def test_a_model_speaks_frames():
+    vae = model()
+    vae.compile("adam")
+    history = vae.fit(DF, validation_data=(DF,), epochs=2, verbose=0)
+    assert np.isfinite(history.history["val_loss"]).all()
+    codes = vae.embed(DF)
+    assert codes.index.equals(DF.index)
+    assert [*codes] == ["z0", "z1"]
+    new = vae.sample(7, seed=0)
+    assert new.dtypes.equals(DF.dtypes)
+    assert new["age"].between(DF["age"].min(), DF["age"].max()).all()
+    pd.testing.assert_frame_equal(vae.sample(5, seed=0), new.head(5))
+    filled = vae.impute(DF)
+    assert not filled.isna().any(axis=None)
+    seen = DF.notna()
+    pd.testing.assert_frame_equal(filled.where(seen), DF.where(seen))
+    several = vae.impute(DF.head(3), draws=4)
+    assert [len(part) for part in several] == [3] * 4
+    numbers = TABLE.rows("x", DF)
+    np.testing.assert_array_equal(
+        vae.score_samples(DF), vae.score_samples(numbers)
+    )
+
+
+def test_draws_have_the_shares_of_the_likelihood():
+    # 2,000 draws of one code: shares within four standard errors.
+    vae = model()
+    z = np.zeros([1, 2], "float32")
+    share = vae.decode(z).mean().numpy()
+    first = 4  # after the numbers, two bits
+    bits = {"ill": share[0, first], "visits": share[0, first + 1]}
+    vae.decoder.body.set_weights(  # whatever the code, the same
+        [0 * w for w in vae.decoder.body.get_weights()]
+    )
+    bits = dict(
+        zip(bits, vae.decode(z).mean().numpy()[0, first:], strict=False)
+    )
+    drawn = vae.sample(2000, seed=1)
+    for name, high in (("ill", True), ("visits", 2.0)):
+        found = (drawn[name] == high).mean()
+        error = np.sqrt(bits[name] * (1 - bits[name]) / 2000)
+        assert abs(found - bits[name]) < 4 * error
+
+
+def test_the_density_of_a_row_is_that_of_its_columns():
+    vae = model()
+    likelihood = vae.decode(np.zeros([N, 2], "float32"))
+    x = np.nan_to_num(TABLE.tensor(TABLE.rows("x", DF)).numpy())
+    found = likelihood.log_prob(x).numpy()
+    head = vae.decoder.head
+    numbers = vae.decoder.projection(
+        vae.decoder.body(np.zeros([1, 2], "float32"))
+    ).numpy()[0]
+    parts = np.split(numbers, np.cumsum(vae.decoder._widths)[:-1])
+    logits = parts[0].reshape(4, -1)
+    mixture = head.likelihoods[0]
+    expected = np.zeros(N)
+    for value, logit, center, scale in zip(
+        x.T[:4], logits, mixture.centers, mixture.scales, strict=True
+    ):
+        there = np.array(scale) > 0
+        weight = np.exp(logit[there]) / np.exp(logit[there]).sum()
+        density = scipy.stats.norm.pdf(
+            value[:, None].astype(float),
+            np.array(center)[there],
+            np.array(scale)[there],
+        )
+        expected += np.log(density @ weight)
+    p = 1 / (1 + np.exp(-parts[1]))
+    expected += scipy.stats.bernoulli.logpmf(x[:, 4:6], p).sum(axis=1)
+    cuts = head.likelihoods[2]
+    gaps = np.log1p(np.exp(cuts.raw_gaps.numpy())) + cuts.floor
+    cut = np.cumsum([cuts.first.numpy(), *gaps])
+    below = np.array([0, *(1 / (1 + np.exp(-(cut - parts[2])))), 1])
+    expected += np.log(np.diff(below)[x[:, 6].astype(int)])
+    shares = np.exp(parts[3]) / np.exp(parts[3]).sum()
+    known = x[:, 7:].sum(axis=1) == 1
+    expected[known] += np.log(x[known, 7:] @ shares)
+    np.testing.assert_allclose(found[known], expected[known], rtol=2e-4)
+
+
+def test_kernels_are_a_density_near_the_sample():
+    values = np.concatenate([np.zeros(400), RNG.exponential(size=600)])
+    centers, scales, weights, own = map(np.array, kernels.fit(values, 32))
+    assert (len(centers), own.sum()) == (32, 1)
+    assert weights.sum() == pytest.approx(1)
+    assert weights @ centers == pytest.approx(values.mean())
+    at = np.array([-0.1, 0.1, 0.3, 0.7, 1.5, 3.0])
+    found = scipy.stats.norm.cdf(at[:, None], centers, scales) @ weights
+    expected = [(values <= t).mean() for t in at]
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_large_numbers_keep_their_digits():
+    ids = 1_600_000_000 + np.arange(50)
+    df = pd.DataFrame({"id": ids, "x": RNG.normal(size=50)})
+    table = Table.from_frame(df)
+    tensor = table.tensor(table.rows("x", df)).numpy()
+    assert table.array(tensor)["id"].tolist() == ids.tolist()
+
+
+def test_other_likelihoods():
+    df = DF[["age", "pay", "gain"]].dropna()
+    table = Table.from_frame(
+        df,
+        likelihoods={
+            "age": "poisson",
+            "pay": "log_normal",
+            "gain": "student_t",
+        },
+    )
+    vae = model(table=table)
+    assert np.isfinite(vae.score_samples(df)).all()
+    assert vae.sample(3, seed=0).dtypes.equals(df.dtypes)
+
+
+def change(**values):
+    df = DF.copy()
+    for name, value in values.items():
+        df[name] = value
+    return df
+
+
+@pytest.mark.parametrize(
+    ("df", "message"),
+    [
+        (change(age=np.nan), "'age' has no values"),
+        (change(city="Ulm"), "'city' has one value only.*Drop it"),
+        (
+            change(pay=np.where(np.arange(N) == 7, np.inf, np.arange(N) + 0.5)),
+            "'pay'.*finite.*inf in row 'row 7'",
+        ),
+        (
+            change(city=["Ulm", 3] * (N // 2)),
+            "'city' holds values of several types.*number.*str",
+        ),
+        (
+            change(city=[("a", i) for i in range(N)]),
+            "'city'.*cannot be saved.*tuple",
+        ),
+        (DF.iloc[:0], "empty"),
+        (pd.concat([DF, DF[["age"]]], axis=1), "the same name.*age"),
+    ],
+)
+def test_training_sets_that_are_refused(df, message):
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        Table.from_frame(df)
+
+
+def test_many_categories_are_refused_at_once():
+    names = pd.DataFrame({"name": [f"n{i}" for i in range(200_000)], "x": 0.5})
+    with pytest.raises(ValueError, match="'name' has too many.*200000"):
+        Table.from_frame(names)
+
+
+@pytest.mark.parametrize(
+    ("df", "message"),
+    [
+        (DF.drop(columns="age"), r"Missing: \['age'\]"),
+        (
+            DF.rename(columns={"age": "years"}),
+            r"Missing: \['age'\].*\['years'\]",
+        ),
+        (change(extra=1), r"Unknown: \['extra'\]"),
+        (
+            change(city=["Ulm"] * 9 + ["Mainz"] * (N - 9)),
+            "'city'.*Bonn.*'Mainz' in row 'row 9'",
+        ),
+        (change(age=-1), "'age'.*counts.*-1"),
+        (change(age=0.5), "'age'.*counts.*0.5"),
+        (change(pay="much"), "'pay'.*numbers.*'much' in row 'row 0'"),
+    ],
+)
+def test_data_that_do_not_fit_are_named(df, message):
+    for use in (TABLE.rows, lambda name, df: model().embed(df)):
+        with pytest.raises(ValueError, match=f"(?s){message}"):
+            use("x", df)
+
+
+def test_a_wrong_type_is_refused():
+    for settings, message in (
+        ({"types": {"agee": "real"}}, "Unknown column.*'age'"),
+        ({"types": {"age": "number"}}, "one of.*real"),
+        ({"types": {"gain": "positive"}}, "'gain'.*positive numbers"),
+        ({"types": {"city": "real"}}, "'city'.*numbers.*in row 'row 0'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Table.from_frame(DF, **settings)
+    with pytest.raises(TypeError, match="data frame"):
+        Table.from_frame(np.zeros([3, 2]))
+
+
+def test_rows_of_numbers_must_be_places_of_categories():
+    rows = TABLE.rows("x", DF)
+    place = [*DF].index("city")
+    rows[2, place] = 3
+    with pytest.raises(ValueError, match="'city'.*0..2.*3.0 in row 2"):
+        model().embed(rows)
+
+
+def test_empty_rows_warn():
+    df = DF[["pay", "visits"]].copy()
+    df.iloc[4] = np.nan
+    with pytest.warns(UserWarning, match="rows without any value.*row 4"):
+        Table.from_frame(df).rows("x", df)
+
+
+def test_a_saved_model_takes_rows_of_numbers(tmp_path):
+    df = DF[["pay", "city"]]
+    table = Table.from_frame(df)
+    vae = model(keras_ae.Autoencoder, table=table)
+    vae.export(tmp_path / "served")
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    found = served.score(table.rows("x", df))["reconstruction"]
+    np.testing.assert_allclose(-found, vae.score_samples(df), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", keras_ae.variants())
+def test_every_variant_takes_tables(name):
+    cls = keras_ae.get(name)
+    case, _ = cls.contract_case()
+    case = {
+        k: v for k, v in case.items() if k not in ("input_shape", "likelihood")
+    }
+    built = cls.create(TABLE, **case | {"hidden": (8,)})
+    x = TABLE.rows("x", DF)
+    if built.given is not None:
+        x = (x, np.arange(N) % built.given.size)
+    batch, moment = built.batch(x), built.moment(training=True)
+    forward = built.forward(batch, moment)
+    for term, value in built.loss_terms(forward, moment).items():
+        assert np.isfinite(value).all(), term
+    mean = built.reconstruction(batch, built.moment()).numpy()
+    assert TABLE.array(mean, like=DF).dtypes.equals(DF.dtypes)
+
+
+def test_a_column_says_what_it_is():
+    number = columns.learn(pd.Series([1.5, 2.5, 9.0], name="x"))
+    assert "positive" in repr(number)
