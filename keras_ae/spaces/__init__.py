@@ -5,6 +5,7 @@ from keras_ae.core import validation
 from keras_ae.core.types import Shape
 from keras_ae.spaces.array import Array as Array
 from keras_ae.spaces.base import BaseSpace as BaseSpace
+from keras_ae.spaces.counts import Counts as Counts
 from keras_ae.spaces.image import Image as Image
 
 
