@@ -110,9 +110,10 @@ class Counts(Array):
                 row, column = bad[0]
                 raise ValueError(
                     f"`{name}` holds what is no count. Expected whole numbers "
-                    f"from 0. Received: {part[row, column]} in row "
-                    f"{start + row}, column {column}. Give the raw counts, "
-                    "neither normalized nor logarithms, without holes."
+                    "from 0, no NaN. Received: "
+                    f"{part[row, column]} in row {start + row}, column "
+                    f"{column}. Give the raw counts, neither normalized nor "
+                    "logarithms, without holes."
                 )
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
