@@ -135,6 +135,7 @@ def _shares(x: tf.Tensor) -> tf.Tensor:
 
 def _is_count(part: np.ndarray) -> np.ndarray:
     """Which values are whole, not negative, and finite in single precision."""
-    with np.errstate(invalid="ignore"):
-        whole = part % 1 == 0
-    return whole & (part >= 0) & (part <= np.finfo(np.float32).max)
+    inside = (part >= 0) & (part <= np.finfo(np.float32).max)
+    return (
+        inside if part.dtype.kind in "biu" else inside & (part == np.rint(part))
+    )
