@@ -9,6 +9,7 @@ training. Needs h5py.
 """
 
 import argparse
+import functools
 import os
 import sys
 import time
@@ -63,15 +64,18 @@ def agreement(codes: np.ndarray, types: np.ndarray, seed: int) -> dict:
     }
 
 
-def components(counts: np.ndarray, seed: int) -> np.ndarray:
-    """PCA of logarithms of counts, scaled to the median total."""
+def components(
+    counts: np.ndarray, seed: int, total: float | None = None
+) -> np.ndarray:
+    """PCA of logarithms of counts, scaled to a total, or to the median."""
     totals = counts.sum(axis=1, keepdims=True)
-    logs = np.log1p(counts / totals * np.median(totals))
+    total = np.median(totals) if total is None else total
+    logs = np.log1p(counts / totals * total)
     return PCA(COMPONENTS, random_state=seed).fit_transform(logs)
 
 
 def codes(
-    counts: np.ndarray, likelihood: str | None, epochs: int, seed: int
+    counts: np.ndarray, seed: int, likelihood: str | None, epochs: int
 ) -> np.ndarray:
     """Mean codes of a VAE trained on the counts."""
     x = scipy.sparse.csr_array(counts)
@@ -109,17 +113,23 @@ def main() -> None:
     parser.add_argument("--likelihood", choices=LIKELIHOODS)
     arguments = parser.parse_args()
     start = time.process_time()
-    found: dict = {name: {"PCA": [], "VAE": []} for name in arguments.sets}
+    methods = {
+        "PCA, median total": components,
+        "PCA, total 10,000": functools.partial(components, total=1e4),
+        "VAE": functools.partial(
+            codes, likelihood=arguments.likelihood, epochs=arguments.epochs
+        ),
+    }
+    found: dict = {
+        name: {method: [] for method in methods} for name in arguments.sets
+    }
     for seed in range(arguments.seeds):
-        for name, methods in found.items():
+        for name, runs in found.items():
             counts, types = load(name)
-            trained = codes(
-                counts, arguments.likelihood, arguments.epochs, seed
-            )
-            both = {"PCA": components(counts, seed), "VAE": trained}
-            for method, values in both.items():
-                methods[method].append(agreement(values, types, seed))
-                last = methods[method][-1]
+            for method, function in methods.items():
+                values = function(counts, seed=seed)
+                runs[method].append(agreement(values, types, seed))
+                last = runs[method][-1]
                 print(name, seed, method, last, file=sys.stderr, flush=True)
     print(table(found))
     default = parser.parse_args([])

@@ -74,7 +74,9 @@ class SparseRows:
     def __getitem__(self, part: slice) -> "SparseRows":
         return SparseRows(self.matrix[part])
 
-    def __array__(self, dtype: DType = None, copy: bool = True) -> np.ndarray:
+    def __array__(
+        self, dtype: DType = None, copy: bool | None = None
+    ) -> np.ndarray:
         return self.matrix.toarray().astype(dtype or self.dtype, copy=False)
 
     def take(self, index: np.ndarray, axis: int = 0) -> np.ndarray:
