@@ -1,12 +1,18 @@
-"""Rows in memory, some of which are drawn anew at every epoch."""
+"""Rows in memory that are no arrays: sparse ones, and such as are drawn anew
+at every epoch."""
 
+import math
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
+import scipy.sparse
 import tensorflow as tf
 
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import DType
 from keras_ae.core.types import Tree
 
 
@@ -36,6 +42,55 @@ class RedrawnRows:
     def draw(self, seed: tf.Tensor) -> tf.Tensor:
         """The rows of one epoch, from an int32 `[2]` seed."""
         return self.function(tf.convert_to_tensor(self.source), seed)
+
+
+class SparseRows:
+    """Rows of a sparse matrix; of a few at a time arrays are made.
+
+    It has what the package asks of an array of rows: a length, `shape`,
+    `dtype`, `nbytes` (of the array that it stands for), slices, which are
+    sparse still, and `take`. `np.asarray` makes the array.
+
+    Args:
+        matrix: `[N, size]`, of any format of `scipy.sparse`; made CSR.
+
+    Example:
+        >>> rows = SparseRows(scipy.sparse.eye_array(3, dtype="int8"))
+        >>> rows.take(np.array([2, 0])).tolist()
+        [[0, 0, 1], [1, 0, 0]]
+        >>> np.asarray(rows[1:]).tolist()
+        [[0, 1, 0], [0, 0, 1]]
+    """
+
+    def __init__(self, matrix: Any):
+        self.matrix = scipy.sparse.csr_array(matrix)
+        self.shape = self.matrix.shape
+        self.dtype = self.matrix.dtype
+        self.nbytes = math.prod(self.shape) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: slice) -> "SparseRows":
+        return SparseRows(self.matrix[part])
+
+    def __array__(
+        self, dtype: DType = None, copy: bool | None = None
+    ) -> np.ndarray:
+        return self.matrix.toarray().astype(dtype or self.dtype, copy=False)
+
+    def take(self, index: np.ndarray, axis: int = 0) -> np.ndarray:
+        """The rows at indices `[...]`, `[..., size]`; `axis` is 0."""
+        if axis != 0:
+            raise ValueError(f"Expected rows, axis=0. Received: axis={axis}")
+        taken = self.matrix[np.ravel(index)].toarray()
+        return taken.reshape(*np.shape(index), -1)
+
+
+def held(rows: ArrayLike) -> np.ndarray | SparseRows:
+    """Rows as they are kept in memory: sparse ones as they are, else an
+    array."""
+    return rows if isinstance(rows, SparseRows) else np.asarray(rows)
 
 
 def redrawn(rows: Tree) -> bool:

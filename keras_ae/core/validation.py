@@ -9,6 +9,7 @@ from typing import TypeVar
 import keras
 import numpy as np
 
+from keras_ae.core import rows as rows_of
 from keras_ae.core.types import ArrayLike
 
 T = TypeVar("T")
@@ -112,16 +113,43 @@ def check_data(
         The least and the greatest of all values, holes aside.
 
     Raises:
-        ValueError: On no rows, another shape, what are no numbers, and NaN,
-            infinite values or such as single precision does not reach.
+        ValueError: As `check_form`, and on NaN, infinite values or such as
+            single precision does not reach.
 
     Example:
         >>> check_data("x", np.array([[0, 7], [255, 3]], "uint8"), (2,))
         (0.0, 255.0)
     """
-    value = np.asarray(value)
+    value = check_form(name, value, event_shape)
+    low, high = limits(value, holes)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        bad = np.concatenate(
+            [start + _infinite(part, holes) for start, part in parts(value)]
+        )
+        raise ValueError(
+            f"`{name}` holds NaN or infinite values. Expected finite numbers. "
+            f"Received: {len(bad)} such rows, the first at {bad[:5].tolist()}. "
+            "Drop or fill them."
+        )
+    return low, high
+
+
+def check_form(
+    name: str, value: ArrayLike, event_shape: tuple
+) -> np.ndarray | rows_of.SparseRows:
+    """Rows `[N, *event_shape]` of numbers, as they are kept in memory.
+
+    Args:
+        name: What the rows are, for messages: `"x"`.
+        value: The rows.
+        event_shape: Shape of one row.
+
+    Raises:
+        ValueError: On no rows, another shape, and what are no numbers.
+    """
+    value = rows_of.held(value)
     expected = f"an array of shape ({', '.join(map(str, ('N', *event_shape)))})"
-    if value.shape[1:] != tuple(event_shape) or value.ndim == 0:
+    if value.shape[1:] != tuple(event_shape) or not value.shape:
         raise ValueError(
             f"Invalid shape of `{name}`. Expected {expected}. Received: "
             f"shape {value.shape}. Reshape the data, or create the model with "
@@ -138,26 +166,19 @@ def check_data(
             f"integers or floats. Received: dtype {value.dtype}. Encode text "
             "and dates as numbers; then convert by astype('float32')."
         )
-    low, high = limits(value, holes)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        bad = np.concatenate(
-            [start + _infinite(part, holes) for start, part in parts(value)]
-        )
-        raise ValueError(
-            f"`{name}` holds NaN or infinite values. Expected finite numbers. "
-            f"Received: {len(bad)} such rows, the first at {bad[:5].tolist()}. "
-            "Drop or fill them."
-        )
-    return low, high
+    return value
 
 
 #: Bytes that a check looks at together.
 PART = 1 << 22
 
 
-def parts(value: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Consecutive rows of at most `PART` bytes, views, each with the number
-    of its first row; a larger row is a part of its own.
+def parts(
+    value: np.ndarray | rows_of.SparseRows,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Consecutive rows of at most `PART` bytes, views where the rows are an
+    array, each with the number of its first row; a larger row is a part of
+    its own.
 
     Example:
         >>> [start for start, rows in parts(np.zeros([3, PART // 4], "int16"))]
@@ -165,7 +186,7 @@ def parts(value: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """
     size = max(1, PART // max(1, value[:1].nbytes))
     for start in range(0, len(value), size):
-        yield start, value[start : start + size]
+        yield start, np.asarray(value[start : start + size])
 
 
 def limits(value: np.ndarray, holes: bool = False) -> tuple[float, float]:

@@ -154,7 +154,11 @@ class BaseAutoencoder(
         self, z: tf.Tensor, batch: Batch, moment: Moment
     ) -> tfd.Distribution:
         """p(x|z) of codes `[(S...,) B, ...]`: batch `[(S...,) B]`."""
-        return self.decoder(self.told(z, batch), training=moment.training)
+        return self.decoder(
+            self.told(z, batch),
+            training=moment.training,
+            exposure=self.space.exposure(batch.target),
+        )
 
     def forward(self, batch: Batch, moment: Moment) -> Forward:
         """Encode, draw, decode; the likelihood is that of observed values."""

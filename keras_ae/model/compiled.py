@@ -9,7 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ae.core import rows as rows_of
 from keras_ae.core.config import AutoConfig
+from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import Tree
 from keras_ae.model import finite
 
@@ -136,7 +138,7 @@ def batched(
     Returns:
         The structure with NumPy arrays `[N, ...]`.
     """
-    rows = keras.tree.map_structure(np.asarray, rows)
+    rows = keras.tree.map_structure(rows_of.held, rows)
     size = len(keras.tree.flatten(rows)[0])
     batch = min(batch_size or BATCH_SIZE, 1 << max(size - 1, 0).bit_length())
     compiled = graph(model, function, reduce_retracing=True)
@@ -153,8 +155,9 @@ def batched(
     )
 
 
-def pad(rows: np.ndarray, size: int) -> np.ndarray:
-    """`rows` repeated at the end up to `size` rows."""
+def pad(rows: ArrayLike, size: int) -> np.ndarray:
+    """`rows` as an array, the last repeated up to `size` rows."""
+    rows = np.asarray(rows)
     missing = size - len(rows)
     if missing <= 0:
         return rows

@@ -95,7 +95,7 @@ class Feed:
 
     def first(self) -> tuple:
         """The first row, as a batch `(x, y, sample_weight)`."""
-        return pack(keras.tree.map_structure(lambda t: t[:1], self.rows))
+        return pack(self.gather(np.arange(1)))
 
     def start(self, seed: Callable[[], tf.Tensor]) -> None:
         """Begin a pass: draw its order, and its rows where they change,
@@ -176,23 +176,24 @@ class Feed:
             yield tail[None].astype(np.int32), 1
 
     def gather(self, index: np.ndarray) -> dict:
-        """The rows `[steps, batch, ...]` of indices `[steps, batch]`."""
+        """The rows `[steps, batch, ...]` of indices `[steps, batch]`, or of
+        others."""
         return keras.tree.map_structure(lambda t: take(t, index), self.rows)
 
 
 def as_rows(value: Any) -> Any:
-    """An array, as a tensor where it is small; double precision becomes
-    single, here or when it is gathered."""
+    """An array, as a tensor where it is small; sparse rows as they are.
+    Double precision becomes single, here or when it is gathered."""
     if tf.is_tensor(value):
         return value
-    value = np.asarray(value)
-    if value.nbytes > SMALL:
+    value = rows_of.held(value)
+    if not isinstance(value, np.ndarray) or value.nbytes > SMALL:
         return value
     return tf.convert_to_tensor(value.astype(dtype_of(value), copy=False))
 
 
 def take(rows: Any, index: np.ndarray) -> tf.Tensor:
-    """The rows `[..., event]` of an array at indices `[...]`."""
+    """The rows `[..., event]` at indices `[...]`."""
     if tf.is_tensor(rows):
         return tf.gather(rows, index)
     taken = rows.take(index, axis=0)
@@ -227,7 +228,7 @@ def arrays(value: Any) -> Any:
         return np.asarray(value)
     return keras.tree.map_structure(
         lambda t: (
-            t if tf.is_tensor(t) or hasattr(t, "source") else np.asarray(t)
+            t if tf.is_tensor(t) or hasattr(t, "source") else rows_of.held(t)
         ),
         value,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import DType
@@ -223,7 +224,7 @@ class Inference:
         """
         holes = self.missing == "mask"
         if self.given is None:
-            x = np.asarray(x)
+            x = rows_of.held(x)
             self.space.check("x", x, holes)
             magnitude.check_half(self, x)
             return x
@@ -232,7 +233,7 @@ class Inference:
                 "Invalid type of `x`. Expected a tuple (examples, "
                 f"conditions). Received: {type(x).__name__}"
             )
-        examples = np.asarray(x[0])
+        examples = rows_of.held(x[0])
         self.space.check("x[0]", examples, holes)
         magnitude.check_half(self, examples)
         return examples, self.given.check("x[1]", x[1], len(examples))
@@ -248,7 +249,7 @@ class Inference:
         target = keras.tree.flatten(inputs)[0]
         holes = self.missing == "mask"
         if y is not None:
-            target = np.asarray(y)
+            target = rows_of.held(y)
             self.space.check("y", target, holes)
         name = "x" if y is None else "y"
         for part in self.space.chunks(target):

@@ -323,7 +323,7 @@ class FastTraining(settings.Settings):
             batch = self.unpack(source.first())
             if shuffle is not None and self._in_memory(data[0]):
                 rows = keras.tree.flatten(rows_of.sources(data[0]))
-                self.start_from(np.asarray(rows[0]))
+                self.start_from(rows_of.held(rows[0]))
             self.build_optimizers()
             if backend.has_compiled_metrics(self):
                 # The scope keeps what the metrics would have counted.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import Rows
@@ -56,7 +57,7 @@ def check_trained(
 def _check(
     model: "BaseAutoencoder", name: str, rows: Rows, largest: float, why: str
 ) -> None:
-    examples = np.asarray(keras.tree.flatten(rows)[0])
+    examples = rows_of.held(keras.tree.flatten(rows)[0])
     low, high = validation.limits(examples, holes=True)
     if max(-low, high) <= largest:
         return

@@ -201,9 +201,15 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             )
         self.projection.tie(other.projection)
 
-    def call(self, inputs: Tree, training: bool = False) -> tfd.Distribution:
+    def call(
+        self,
+        inputs: Tree,
+        training: bool = False,
+        exposure: tf.Tensor | None = None,
+    ) -> tfd.Distribution:
         """The distribution; `inputs` is a tensor, or a list whose first
-        entry is the tensor and whose others are conditions `[B, k]`."""
+        entry is the tensor and whose others are conditions `[B, k]`. For
+        `exposure` see `BaseHead.exposed`."""
         joint = isinstance(inputs, (list, tuple))
         first, *others = inputs if joint else [inputs]
         axes = sizes(first)
@@ -218,14 +224,17 @@ class DistributionNetwork(AutoConfig, keras.Layer):
                 for o in others
             ]
         features = self.features([first, *others] if joint else first, training)
-        return self.from_features(features, lead)
+        return self.from_features(features, lead, exposure)
 
     def features(self, inputs: Tree, training: bool = False) -> tf.Tensor:
         """What the body makes of inputs, `[rows, ...]`."""
         return self.body(inputs, training=training)
 
     def from_features(
-        self, features: tf.Tensor, lead: Sequence
+        self,
+        features: tf.Tensor,
+        lead: Sequence,
+        exposure: tf.Tensor | None = None,
     ) -> tfd.Distribution:
         """The distribution, of batch shape `lead`, from the body's output for
         as many rows."""
@@ -239,7 +248,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
                 strict=True,
             )
         ]
-        return self.head(*parts, rank=len(self.event_shape))
+        return self.head(*parts, rank=len(self.event_shape), exposure=exposure)
 
 
 class Transposed(keras.Layer):

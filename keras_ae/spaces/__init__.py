@@ -7,6 +7,7 @@ from keras_ae.spaces.array import Array as Array
 from keras_ae.spaces.base import BaseSpace as BaseSpace
 from keras_ae.spaces.columns import Category as Category
 from keras_ae.spaces.columns import Number as Number
+from keras_ae.spaces.counts import Counts as Counts
 from keras_ae.spaces.image import Image as Image
 from keras_ae.spaces.table import Table as Table
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import ArrayLike
@@ -68,6 +69,18 @@ class BaseSpace(AutoConfig, abc.ABC):
         examples."""
         return x
 
+    def exposure(self, target: tf.Tensor | None) -> tf.Tensor | None:
+        """How much was observed of each example, which a likelihood may be
+        told, see `BaseHead.exposed`; None, the default, where that says
+        nothing.
+
+        Args:
+            target: Examples `[B, *shape]`, or None where there are codes
+                alone.
+        """
+        del target
+        return None
+
     @abc.abstractmethod
     def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
         """Refuse rows that are no examples of the space.
@@ -121,7 +134,7 @@ class BaseSpace(AutoConfig, abc.ABC):
             >>> [float(part.max()) for part in Image(1, 1).chunks(rows)]
             [1.0]
         """
-        for _, part in validation.parts(np.asarray(rows)):
+        for _, part in validation.parts(rows_of.held(rows)):
             yield self.tensor(tf.convert_to_tensor(part)).numpy()
 
     def check_static(self, rows: tf.Tensor) -> tf.Tensor:

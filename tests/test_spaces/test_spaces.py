@@ -25,7 +25,9 @@ ALL = [
     spaces.Image(4, 6),
     spaces.Image(4, 6, 3, levels=2),
 ]
-every_space = pytest.mark.parametrize("space", ALL, ids=repr)
+every_space = pytest.mark.parametrize(
+    "space", [*ALL, spaces.Counts(5)], ids=repr
+)
 
 
 def refused(*parts):
@@ -54,7 +56,8 @@ def test_config_survives_json_and_the_allow_list(space):
 @every_space
 def test_arguments_are_attributes(space):
     assert all(hasattr(space, name) for name in space.parameters())
-    assert space.likelihood is None  # the variant's own, for now
+    counts = isinstance(space, spaces.Counts)
+    assert space.likelihood == ("negative_binomial" if counts else None)
 
 
 @every_space
@@ -94,7 +97,7 @@ def test_chunks_are_the_tensor(space, size, monkeypatch):
     np.testing.assert_array_equal(np.concatenate(parts), space.tensor(rows))
 
 
-@every_space
+@pytest.mark.parametrize("space", ALL, ids=repr)
 @pytest.mark.parametrize("size", [1, 40, 10**6])
 def test_one_bad_value_anywhere_is_found_in_parts(space, size, monkeypatch):
     """The check in parts says of each row what the check of it alone says."""

@@ -91,9 +91,30 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     def distribution(self, *parts: tf.Tensor) -> tfd.Distribution:
         """The distribution, each value independent, not yet `Independent`."""
 
-    def call(self, *parts: tf.Tensor, rank: int) -> tfd.Distribution:
-        """Distribution over events of `rank` axes."""
-        distribution = self.distribution(*parts)
+    def exposed(
+        self, exposure: tf.Tensor, *parts: tf.Tensor
+    ) -> tfd.Distribution:
+        """`distribution`, where it is known how much was observed of each
+        example: how many counts in all. By default that does not matter.
+
+        Args:
+            exposure: `[B, 1]`, from 0.
+            *parts: As `distribution` takes them, `[(S...,) B, ...]`.
+        """
+        del exposure
+        return self.distribution(*parts)
+
+    def call(
+        self,
+        *parts: tf.Tensor,
+        rank: int,
+        exposure: tf.Tensor | None = None,
+    ) -> tfd.Distribution:
+        """Distribution over events of `rank` axes; see `exposed`."""
+        if exposure is None:
+            distribution = self.distribution(*parts)
+        else:
+            distribution = self.exposed(exposure, *parts)
         own = len(distribution.event_shape)
         return tfd.Independent(distribution, rank - own)
 

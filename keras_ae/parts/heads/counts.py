@@ -17,6 +17,8 @@ from keras_ae.parts.heads.base import Range
 
 tfd = tfp.distributions
 
+TINY = np.finfo(np.float32).tiny
+
 
 def _counts(likelihood: str) -> Range:
     return Range(
@@ -29,7 +31,23 @@ def _counts(likelihood: str) -> Range:
 
 
 class BaseCounts(BaseHead):
-    """Whole numbers from 0, their mean from the network's logarithm."""
+    """Whole numbers from 0, their mean from the network's logarithm.
+
+    Where it is known how many were counted in all, as in the space `Counts`,
+    the network says shares of that total alone: then
+
+    Formula:
+        mean = total * softmax(logits)
+    """
+
+    def exposed(
+        self, exposure: tf.Tensor, *parts: tf.Tensor
+    ) -> tfd.Distribution:
+        """See `BaseHead.exposed`; of nothing counted all means are 0."""
+        logits, *others = parts
+        total = tf.maximum(exposure, TINY)  # its logarithm is finite
+        log_mean = tf.math.log_softmax(logits) + tf.math.log(total)
+        return self.distribution(log_mean, *others)
 
     def start_from(
         self, mean: np.ndarray, variance: np.ndarray
@@ -159,8 +177,8 @@ class Multinomial(BaseCounts):
     those of `total` counts.
 
     Args:
-        total: Counts that means and draws have in all. Defaults to 1: means
-            are shares.
+        total: Counts that means and draws have in all, where the space does
+            not know. Defaults to 1: means are shares.
 
     Example:
         >>> head = Multinomial()(tf.zeros([1, 4]), rank=1)
@@ -180,3 +198,9 @@ class Multinomial(BaseCounts):
     def distribution(self, logits: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
         return discrete.Multinomial(float(self.total), logits=logits)
+
+    def exposed(
+        self, exposure: tf.Tensor, *parts: tf.Tensor
+    ) -> tfd.Distribution:
+        """See `BaseHead.exposed`; means and draws have its total."""
+        return discrete.Multinomial(exposure[..., 0], logits=parts[0])
