@@ -10,13 +10,14 @@ from keras_ae.core import validation
 from keras_ae.core.types import Given
 from keras_ae.core.types import Rows
 from keras_ae.math import bounds
+from keras_ae.math import resampling
 from keras_ae.model import compiled
 from keras_ae.model.batch import joined
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
 
-IMPUTE_SAMPLES = 100  # draws of the posterior that a filling is made from
+IMPUTE_BLOCK = 500  # draws of the posterior that are decoded at once
 IMPUTE_ROWS = 32  # examples in one compiled call
 
 
@@ -113,7 +114,11 @@ def swap(
 
 
 def impute(
-    model: "BaseAutoencoder", x: Rows, draws: int | None, seed: int | None
+    model: "BaseAutoencoder",
+    x: Rows,
+    draws: int | None,
+    seed: int | None,
+    samples: int,
 ) -> np.ndarray:
     """Examples with their holes filled, see `Inference.impute`.
 
@@ -126,7 +131,7 @@ def impute(
     def function(rows: tuple) -> tf.Tensor:
         x, seeds = rows
         filled = tf.map_fn(
-            lambda row: _filled(model, *row, draws),
+            lambda row: _filled(model, *row, draws, samples),
             (x, tf.stack([seeds, tf.zeros_like(seeds)], axis=1)),
             fn_output_signature=tf.float32,
         )
@@ -139,34 +144,69 @@ def impute(
 
 
 def _filled(
-    model: "BaseAutoencoder", x: Rows, key: tf.Tensor, draws: int | None
+    model: "BaseAutoencoder",
+    x: Rows,
+    key: tf.Tensor,
+    draws: int | None,
+    samples: int,
 ) -> tf.Tensor:
     """One example, its holes filled: `[...]` or `[draws, ...]`."""
     batch = model.batch(keras.tree.map_structure(lambda t: t[None], x))
     moment = model.moment()
     posterior = model.posterior(batch, moment)
-    codes, choice, values = tf.unstack(
-        tf.random.experimental.stateless_split(key, 3)
+    samples = 1 if model.prior is None else samples
+    block = min(IMPUTE_BLOCK, samples)
+
+    def add(b: tf.Tensor, running: tuple, kept: tf.Tensor) -> tuple:
+        codes, values, choice, chance = tf.unstack(
+            tf.random.experimental.stateless_split(
+                tf.random.experimental.stateless_fold_in(key, b), 4
+            )
+        )
+        if model.prior is None:
+            z, log_weights = model.code(posterior)[None], tf.zeros([1])
+        else:
+            z = posterior.sample(block, seed=codes)  # [block, 1, d]
+        likelihood = model.likelihood(z, batch, moment)
+        if model.prior is not None:
+            log_weights = bounds.importance_weights(
+                batch.target,
+                z,
+                posterior,
+                model.observed(likelihood, batch),
+                model.p_z(),
+            )[:, 0]
+        if model.mechanism is not None:
+            x = likelihood.sample(seed=values)
+            x = tf.where(batch.mask, batch.target, x)
+            log_weights += model.mechanism.log_prob(x, batch.mask)[:, 0]
+        taken = tf.range(block) < samples - b * block
+        log_weights = tf.where(taken, log_weights, -np.inf)
+        running, before, weights = resampling.add(running, log_weights)
+        if draws is None:
+            # Weights that know of a draw of x are those of that draw.
+            x = likelihood.mean() if model.mechanism is None else x
+            kept = before * kept + tf.tensordot(weights, x[:, 0], 1)
+            return b + 1, running, kept
+        chosen = tf.random.stateless_categorical(
+            log_weights[None], draws, choice
+        )[0]
+        if model.mechanism is None:
+            likelihood = model.likelihood(tf.gather(z, chosen), batch, moment)
+            x = likelihood.sample(seed=values)
+        else:
+            x = tf.gather(x, chosen)
+        share = tf.reduce_sum(weights) / running.total
+        newer = tf.random.stateless_uniform([draws], chance) < share
+        newer = tf.reshape(newer, [draws] + [1] * len(model.space.shape))
+        return b + 1, running, tf.where(newer, x[:, 0], kept)
+
+    shape = model.space.shape if draws is None else (draws, *model.space.shape)
+    first = tf.zeros(shape) if draws is None else tf.fill(shape, np.nan)
+    _, running, kept = tf.while_loop(
+        lambda b, *_: b * block < samples,
+        add,
+        [tf.constant(0), resampling.start(), first],
+        parallel_iterations=1,
     )
-    if model.prior is None:
-        z = model.code(posterior)[None]  # [1, 1, d]
-    else:
-        z = posterior.sample(IMPUTE_SAMPLES, seed=codes)
-    likelihood = model.likelihood(z, batch, moment)
-    log_weights = tf.zeros([1])
-    if model.prior is not None:
-        log_weights = bounds.importance_weights(
-            batch.target,
-            z,
-            posterior,
-            model.observed(likelihood, batch),
-            model.p_z(),
-        )[:, 0]
-    if draws is None:
-        means = likelihood.mean()[:, 0]
-        return tf.tensordot(tf.nn.softmax(log_weights), means, 1)
-    chosen = tf.random.stateless_categorical(log_weights[None], draws, choice)[
-        0
-    ]
-    likelihood = model.likelihood(tf.gather(z, chosen), batch, moment)
-    return likelihood.sample(seed=values)[:, 0]
+    return kept / running.total if draws is None else kept
