@@ -37,7 +37,16 @@ def masked(distribution: tfd.Independent, mask: tf.Tensor) -> tfd.Independent:
     seen = tf.reduce_all(
         mask, axis=list(range(len(mask.shape) - own, len(mask.shape)))
     )
-    return tfd.Independent(tfd.Masked(values, seen), rank - own)
+    return tfd.Independent(tfd.Masked(values, seen, _possible), rank - own)
+
+
+def _possible(distribution: tfd.Distribution) -> tf.Tensor:
+    """Values with a density, to stand in holes: the likeliest, which cost no
+    draw; a fixed draw where they are not known."""
+    try:
+        return distribution.mode()
+    except NotImplementedError:
+        return distribution.sample(seed=[0, 0])
 
 
 class Bernoulli(tfp.distributions.Bernoulli):
