@@ -77,9 +77,7 @@ def error(name: str, filled: np.ndarray, full: np.ndarray, x: np.ndarray):
 
 def he(width: int, activation: str) -> keras.layers.Dense:
     """A dense layer that starts as the source's."""
-    return keras.layers.Dense(
-        width, activation, kernel_initializer="he_normal"
-    )
+    return keras.layers.Dense(width, activation, kernel_initializer="he_normal")
 
 
 def published_breast(x: np.ndarray, seed: int, epochs: int = 1001):

@@ -1,10 +1,12 @@
 """New examples from the prior, and new values in the holes of old ones."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.types import Given
@@ -12,10 +14,13 @@ from keras_ae.core.types import Rows
 from keras_ae.math import bounds
 from keras_ae.math import resampling
 from keras_ae.model import compiled
+from keras_ae.model.batch import Batch
 from keras_ae.model.batch import joined
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
+
+tfd = tfp.distributions
 
 IMPUTE_BLOCK = 500  # draws of the posterior that are decoded at once
 IMPUTE_ROWS = 32  # examples in one compiled call
@@ -152,61 +157,87 @@ def _filled(
 ) -> tf.Tensor:
     """One example, its holes filled: `[...]` or `[draws, ...]`."""
     batch = model.batch(keras.tree.map_structure(lambda t: t[None], x))
-    moment = model.moment()
-    posterior = model.posterior(batch, moment)
+    posterior = model.posterior(batch, model.moment())
     samples = 1 if model.prior is None else samples
     block = min(IMPUTE_BLOCK, samples)
+    shape = model.space.shape if draws is None else (draws, *model.space.shape)
 
     def add(b: tf.Tensor, running: tuple, kept: tf.Tensor) -> tuple:
-        codes, values, choice, chance = tf.unstack(
+        codes, choice, chance = tf.unstack(
             tf.random.experimental.stateless_split(
-                tf.random.experimental.stateless_fold_in(key, b), 4
+                tf.random.experimental.stateless_fold_in(key, b), 3
             )
         )
-        if model.prior is None:
-            z, log_weights = model.code(posterior)[None], tf.zeros([1])
-        else:
-            z = posterior.sample(block, seed=codes)  # [block, 1, d]
-        likelihood = model.likelihood(z, batch, moment)
-        if model.prior is not None:
-            log_weights = bounds.importance_weights(
-                batch.target,
-                z,
-                posterior,
-                model.observed(likelihood, batch),
-                model.p_z(),
-            )[:, 0]
-        if model.mechanism is not None:
-            x = likelihood.sample(seed=values)
-            x = tf.where(batch.mask, batch.target, x)
-            log_weights += model.mechanism.log_prob(x, batch.mask)[:, 0]
+        values, drawn, log_weights = _candidates(
+            model, batch, posterior, block, codes
+        )
         taken = tf.range(block) < samples - b * block
         log_weights = tf.where(taken, log_weights, -np.inf)
         running, before, weights = resampling.add(running, log_weights)
         if draws is None:
-            # Weights that know of a draw of x are those of that draw.
-            x = likelihood.mean() if model.mechanism is None else x
-            kept = before * kept + tf.tensordot(weights, x[:, 0], 1)
+            kept = before * kept + tf.tensordot(weights, values, 1)
             return b + 1, running, kept
         chosen = tf.random.stateless_categorical(
             log_weights[None], draws, choice
         )[0]
-        if model.mechanism is None:
-            likelihood = model.likelihood(tf.gather(z, chosen), batch, moment)
-            x = likelihood.sample(seed=values)
-        else:
-            x = tf.gather(x, chosen)
         share = tf.reduce_sum(weights) / running.total
         newer = tf.random.stateless_uniform([draws], chance) < share
         newer = tf.reshape(newer, [draws] + [1] * len(model.space.shape))
-        return b + 1, running, tf.where(newer, x[:, 0], kept)
+        return b + 1, running, tf.where(newer, drawn(chosen), kept)
 
-    shape = model.space.shape if draws is None else (draws, *model.space.shape)
-    first = tf.zeros(shape) if draws is None else tf.fill(shape, np.nan)
     _, running, kept = tf.while_loop(
         lambda b, *_: b * block < samples,
         add,
-        [tf.constant(0), resampling.start(), first],
+        [
+            tf.constant(0),
+            resampling.start(),
+            tf.zeros(shape) if draws is None else tf.fill(shape, np.nan),
+        ],
         parallel_iterations=1,
     )
     return kept / running.total if draws is None else kept
+
+
+def _candidates(
+    model: "BaseAutoencoder",
+    batch: Batch,
+    posterior: tfd.Distribution,
+    block: int,
+    seed: tf.Tensor,
+) -> tuple[tf.Tensor, Callable, tf.Tensor]:
+    """What one example may be filled with, at `block` codes.
+
+    Returns:
+        Values to take the mean of, `[block, ...]`; a function of the numbers
+        of some codes to draws, `[n, ...]`; and `log_weights`, `[block]`.
+    """
+    moment = model.moment()
+    codes, values = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    if model.prior is None:
+        z = model.code(posterior)[None]  # [1, 1, d]
+        means = model.likelihood(z, batch, moment).mean()[:, 0]
+        log_weights = tf.zeros([1])
+    else:
+        z = posterior.sample(block, seed=codes)  # [block, 1, d]
+        likelihood = model.likelihood(z, batch, moment)
+        means = likelihood.mean()[:, 0]
+        log_weights = bounds.importance_weights(
+            batch.target,
+            z,
+            posterior,
+            model.observed(likelihood, batch),
+            model.p_z(),
+        )[:, 0]
+    if model.mechanism is None:
+        return (
+            means,
+            lambda chosen: model.likelihood(
+                tf.gather(z, chosen), batch, moment
+            ).sample(seed=values)[:, 0],
+            log_weights,
+        )
+    # Weights that know of a draw of x are those of that draw.
+    x = likelihood.sample(seed=values)
+    x = tf.where(batch.mask, batch.target, x)
+    log_weights += model.mechanism.log_prob(x, batch.mask)[:, 0]
+    return x[:, 0], lambda chosen: tf.gather(x[:, 0], chosen), log_weights

@@ -187,7 +187,8 @@ class Inference:
             `[N, ...]`, or `[draws, N, ...]`.
 
         Raises:
-            ValueError: If a number is below 1, or if the model was not made with `missing="mask"`.
+            ValueError: If a number is below 1, or if the model was not made
+                with `missing="mask"`.
 
         Example:
             >>> vae = keras_ae.VAE.create(

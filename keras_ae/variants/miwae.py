@@ -73,12 +73,14 @@ class MIWAE(IWAE):
         super().__init__(
             encoder, decoder, prior, samples=samples, missing=missing, **kwargs
         )
-        self.mechanism = None if mechanism is None else mechanisms.get(mechanism)
-        if self.mechanism is not None and self.missing != "mask":
+        if mechanism is not None:
+            mechanism = mechanisms.get(mechanism)
+        self.mechanism = mechanism
+        if mechanism is not None and self.missing != "mask":
             raise ValueError(
                 "A mechanism models holes, and this model refuses them. "
                 'Expected missing="mask". Received: missing='
-                f"{self.missing!r}, mechanism={self.mechanism!r}"
+                f"{self.missing!r}, mechanism={mechanism!r}"
             )
 
     def build_parts(self, input_shape: Shapes) -> None:
@@ -128,7 +130,8 @@ class MIWAE(IWAE):
         self, moment: Moment, terms: dict[str, tf.Tensor]
     ) -> dict[str, Any]:
         """See `BaseAutoencoder.loss_weights`; the bound has it all."""
-        return super().loss_weights(moment, terms) | {"mechanism": 0.0}
+        own = {} if self.mechanism is None else {"mechanism": 0.0}
+        return super().loss_weights(moment, terms) | own
 
 
 def _check_differentiable(likelihood: tfd.Distribution) -> None:

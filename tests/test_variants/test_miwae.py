@@ -125,3 +125,33 @@ def test_fill_learns_where_there_are_holes():
         loss = tf.reduce_mean(made.objective(x)["bound"])
     gradient = tape.gradient(loss, made.fill.value).numpy()
     assert (gradient[:3] != 0).all() and gradient[3] == 0
+
+
+@pytest.mark.parametrize("df", ["learned", "each"])
+@pytest.mark.parametrize("cls", [keras_ae.VAE, keras_ae.MIWAE])
+def test_student_t_posterior_has_its_divergence(cls, df):
+    """KL by draws, where there is no closed form: against an integral."""
+    made = cls.create(
+        4,
+        1,
+        hidden=(8,),
+        posterior={"student_t": {"df": df}},
+        likelihood="gaussian",
+        samples=20_000,
+        seed=0,
+    )
+    x = X[:3].astype("float32")
+    posterior = made.encode(x).distribution
+    found = made.objective(x)["kl"].numpy().mean(axis=0)
+    z = np.linspace(-300, 300, 600_001)
+    for i, kl in enumerate(found):
+        t, loc, scale = (
+            np.broadcast_to(value, (3, 1))[i, 0].astype(float)
+            for value in (posterior.df, posterior.loc, posterior.scale)
+        )
+        q = scipy.stats.t(t, loc, scale)
+        ratio = q.logpdf(z) - scipy.stats.norm.logpdf(z)
+        expected = np.trapezoid(q.pdf(z) * ratio, z)
+        # The draws' squares have heavy tails: 5 deviations of their mean.
+        assert abs(kl - expected) < 0.1
+    np.testing.assert_allclose(made.embed(x), posterior.loc, rtol=1e-5)

@@ -306,9 +306,7 @@ class StudentT(BaseLocationScale):
         raw = math.log(math.expm1(self.first - self.least_each))
         return super().starts() | {self.parts - 1: raw}
 
-    def distribution(
-        self, loc: tf.Tensor, *raw: tf.Tensor
-    ) -> tfd.Distribution:
+    def distribution(self, loc: tf.Tensor, *raw: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
         if self.df != "each":
             return super().distribution(loc, *raw)
