@@ -144,21 +144,25 @@ def check_compile_loss(cls: type[BaseAutoencoder]) -> None:
 
 
 def check_bad_data(cls: type[BaseAutoencoder]) -> None:
-    """Wrong shapes, NaN and empty data are refused, and nothing is lost."""
+    """Wrong shapes, NaN and empty data are refused, and nothing is lost.
+
+    Where NaN is a hole, infinity takes its place.
+    """
     model, x = trained(cls)
+    bad = math.inf if model.missing == "mask" else math.nan
 
     def spoil(change: Callable) -> Rows:
         leaves = keras.tree.flatten(x)
         return keras.tree.pack_sequence_as(x, [change(leaves[0]), *leaves[1:]])
 
-    def with_nan(a: np.ndarray) -> np.ndarray:
+    def with_bad(a: np.ndarray) -> np.ndarray:
         a = a.copy()
-        a[3, 0] = math.nan
+        a[3, 0] = bad
         return a
 
     wrong = {
         "Invalid shape.*Received": spoil(lambda a: np.repeat(a, 2, -1)),
-        "NaN or infinite.*Received": spoil(with_nan),
+        "NaN or infinite.*Received": spoil(with_bad),
         "empty.*Received": tree(lambda a: a[:0], x),
     }
     before = snapshot(model)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core.registry import register
+from keras_ae.core.types import Rows
 from keras_ae.core.types import Shapes
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
@@ -132,6 +134,13 @@ class MIWAE(IWAE):
         """See `BaseAutoencoder.loss_weights`; the bound has it all."""
         own = {} if self.mechanism is None else {"mechanism": 0.0}
         return super().loss_weights(moment, terms) | own
+
+    @classmethod
+    def contract_case(cls) -> tuple[dict[str, Any], Rows]:
+        """See `BaseAutoencoder.contract_case`; a value in four is a hole."""
+        options, x = super().contract_case()
+        holes = np.random.default_rng(1).uniform(size=x.shape) < 0.25
+        return options, np.where(holes, np.float32(np.nan), x)
 
 
 def _check_differentiable(likelihood: tfd.Distribution) -> None:
