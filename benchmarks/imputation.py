@@ -1,7 +1,7 @@
 """Missing values: MIWAE and not-MIWAE under their authors' protocols.
 
 `python -m benchmarks.imputation [--of breast] [--models published,short,rivals]
-[--seeds 3]`. Holes are made in a standardized table, models are trained on the
+[--seeds 0,1,2]`. Holes are made in a standardized table, models are trained on the
 table with its holes and fill them; what is printed is the error on the hidden
 values.
 
@@ -156,28 +156,28 @@ def rivals(seed: int) -> dict[str, Callable]:
 
 
 def run(name: str, models: list[str], seeds: list[int]) -> dict:
-    """Error and seconds of each model and seed."""
+    """Error and seconds: model -> seed -> both."""
     full, x = SETS[name]()
     found = {}
 
-    def note(model: str, filled: np.ndarray, start: float) -> None:
+    def note(model: str, seed: int, filled: np.ndarray, start: float) -> None:
         result = {
             "error": error(name, filled, full, x),
             "seconds": time.perf_counter() - start,
         }
-        found.setdefault(model, []).append(result)
-        print(name, model, result, flush=True)
+        found.setdefault(model, {})[str(seed)] = result
+        print(name, model, seed, result, flush=True)
 
     for kind in models:
         for seed in seeds:
             start = time.perf_counter()
             if kind != "rivals":
                 model = MODELS[name, kind](x, seed)
-                note(kind, model.impute(x, samples=SAMPLES), start)
+                note(kind, seed, model.impute(x, samples=SAMPLES), start)
             elif seed == seeds[0]:
                 for rival, imputer in rivals(seed).items():
                     start = time.perf_counter()
-                    note(rival, imputer.fit_transform(x), start)
+                    note(rival, seed, imputer.fit_transform(x), start)
     return found
 
 
@@ -193,11 +193,12 @@ def main() -> None:
     results = common.read("imputation")
     results.pop("machine", None)
     for model, values in found.items():
-        results.setdefault(name, {})[model] = values
-    rows = [
-        [model, f"{np.mean([v['error'] for v in values]):.4f}", len(values)]
-        for model, values in results[name].items()
-    ]
+        kept = results.setdefault(name, {}).setdefault(model, {})
+        kept.update(values)  # seeds may come one run after the other
+    rows = []
+    for model, values in results[name].items():
+        errors = [value["error"] for value in values.values()]
+        rows.append([model, f"{np.mean(errors):.4f}", len(errors)])
     rows.append(["published", f"{PUBLISHED[name]:.4f}", ""])
     print(markdown.table(["model", "error", "seeds"], rows))
     common.write("imputation", results)
