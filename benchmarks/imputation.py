@@ -1,9 +1,9 @@
 """Missing values: MIWAE and not-MIWAE under their authors' protocols.
 
 `python -m benchmarks.imputation [--of breast] [--models published,short,rivals]
-[--seeds 0,1,2]`. Holes are made in a standardized table, models are trained on the
-table with its holes and fill them; what is printed is the error on the hidden
-values.
+[--seeds 0,1,2]`. Holes are made in a standardized table, models are trained on
+the table with its holes and fill them; what is printed is the error on the
+hidden values.
 
 - `breast`: scikit-learn's breast cancer table, half of the values hidden at
   random; mean square. As in the TensorFlow 2 notebook of
