@@ -29,6 +29,7 @@ from keras_ae.parts import conditions as conditions  # noqa: E402
 from keras_ae.parts import constraints as constraints  # noqa: E402
 from keras_ae.parts import corruptions as corruptions  # noqa: E402
 from keras_ae.parts import heads as heads  # noqa: E402
+from keras_ae.parts import mechanisms as mechanisms  # noqa: E402
 from keras_ae.parts import networks as networks  # noqa: E402
 from keras_ae.parts import priors as priors  # noqa: E402
 from keras_ae.parts import schedules as schedules  # noqa: E402
@@ -48,6 +49,7 @@ from keras_ae.variants.hyperspherical_vae import (  # noqa: E402
     HypersphericalVAE as HypersphericalVAE,
 )
 from keras_ae.variants.iwae import IWAE as IWAE  # noqa: E402
+from keras_ae.variants.miwae import MIWAE as MIWAE  # noqa: E402
 from keras_ae.variants.renyi_vae import RenyiVAE as RenyiVAE  # noqa: E402
 from keras_ae.variants.sparse import SparseAutoencoder as SparseAutoencoder  # noqa: E402
 from keras_ae.variants.vae import VAE as VAE  # noqa: E402
@@ -73,6 +75,7 @@ for _module in (
     datasets,
     evaluation,
     heads,
+    mechanisms,
     networks,
     plots,
     priors,

@@ -167,8 +167,9 @@ def evaluate(
 
 
 def examples(x: Rows) -> np.ndarray:
-    """The examples alone, without what is given beside them."""
-    return keras.tree.flatten(x)[0]
+    """The examples alone, without what is given beside them; holes are 0, as
+    in targets."""
+    return np.nan_to_num(keras.tree.flatten(x)[0])
 
 
 def likelihood(

@@ -37,6 +37,7 @@ from keras_ae.parts import conditions
 from keras_ae.parts import heads
 from keras_ae.parts import networks
 from keras_ae.parts import part
+from keras_ae.parts.mechanisms import BaseMechanism
 from keras_ae.parts.priors import BasePrior
 
 tfd = tfp.distributions
@@ -95,6 +96,8 @@ class BaseAutoencoder(
     likelihood_head: Callable[[], heads.BaseHead] = heads.Bernoulli
     #: p(z), of the variants that have one.
     prior: BasePrior | None = None
+    #: p(s|x): which values are observed, where holes depend on what they hide.
+    mechanism: BaseMechanism | None = None
 
     def __init__(
         self,
@@ -250,14 +253,14 @@ class BaseAutoencoder(
         x, given = (x, None) if self.given is None else x
         x = self.space.tensor(x)
         target = x if y is None else self.space.tensor(y)
-        mask = None
+        mask = seen = None
         if self.missing == "mask":
-            mask = ~tf.math.is_nan(target)
+            mask, seen = ~tf.math.is_nan(target), ~tf.math.is_nan(x)
             target = tf.where(mask, target, 0.0)
-            x = tf.where(tf.math.is_nan(x), 0.0, x)
+            x = tf.where(seen, x, 0.0)
         if weight is not None:
             weight = tf.cast(weight, tf.float32)
-        return Batch(x, target, given, mask, None, weight)
+        return Batch(x, target, given, mask, None, weight, seen)
 
     @final
     def unpack(self, data: Tree) -> Batch:

@@ -22,6 +22,7 @@ class Batch(NamedTuple):
         mask: Which values of the target were observed, bool, or None for all.
         label: For objectives that use labels, or None.
         weight: Weights of the examples, `[B]`, or None.
+        seen: Which values of `x` were observed, bool, or None for all.
     """
 
     x: tf.Tensor
@@ -30,6 +31,7 @@ class Batch(NamedTuple):
     mask: tf.Tensor | None = None
     label: tf.Tensor | None = None
     weight: tf.Tensor | None = None
+    seen: tf.Tensor | None = None
 
     @property
     def size(self) -> tf.Tensor:

@@ -1,22 +1,28 @@
 """New examples from the prior, and new values in the holes of old ones."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.types import Given
 from keras_ae.core.types import Rows
 from keras_ae.math import bounds
+from keras_ae.math import resampling
 from keras_ae.model import compiled
+from keras_ae.model.batch import Batch
 from keras_ae.model.batch import joined
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
 
-IMPUTE_SAMPLES = 100  # draws of the posterior that a filling is made from
+tfd = tfp.distributions
+
+IMPUTE_BLOCK = 500  # draws of the posterior that are decoded at once
 IMPUTE_ROWS = 32  # examples in one compiled call
 
 
@@ -113,7 +119,11 @@ def swap(
 
 
 def impute(
-    model: "BaseAutoencoder", x: Rows, draws: int | None, seed: int | None
+    model: "BaseAutoencoder",
+    x: Rows,
+    draws: int | None,
+    seed: int | None,
+    samples: int,
 ) -> np.ndarray:
     """Examples with their holes filled, see `Inference.impute`.
 
@@ -126,7 +136,7 @@ def impute(
     def function(rows: tuple) -> tf.Tensor:
         x, seeds = rows
         filled = tf.map_fn(
-            lambda row: _filled(model, *row, draws),
+            lambda row: _filled(model, *row, draws, samples),
             (x, tf.stack([seeds, tf.zeros_like(seeds)], axis=1)),
             fn_output_signature=tf.float32,
         )
@@ -139,22 +149,78 @@ def impute(
 
 
 def _filled(
-    model: "BaseAutoencoder", x: Rows, key: tf.Tensor, draws: int | None
+    model: "BaseAutoencoder",
+    x: Rows,
+    key: tf.Tensor,
+    draws: int | None,
+    samples: int,
 ) -> tf.Tensor:
     """One example, its holes filled: `[...]` or `[draws, ...]`."""
     batch = model.batch(keras.tree.map_structure(lambda t: t[None], x))
-    moment = model.moment()
-    posterior = model.posterior(batch, moment)
-    codes, choice, values = tf.unstack(
-        tf.random.experimental.stateless_split(key, 3)
+    posterior = model.posterior(batch, model.moment())
+    samples = 1 if model.prior is None else samples
+    block = min(IMPUTE_BLOCK, samples)
+    shape = model.space.shape if draws is None else (draws, *model.space.shape)
+
+    def add(b: tf.Tensor, running: tuple, kept: tf.Tensor) -> tuple:
+        codes, choice, chance = tf.unstack(
+            tf.random.experimental.stateless_split(
+                tf.random.experimental.stateless_fold_in(key, b), 3
+            )
+        )
+        values, drawn, log_weights = _candidates(
+            model, batch, posterior, block, codes
+        )
+        taken = tf.range(block) < samples - b * block
+        log_weights = tf.where(taken, log_weights, -np.inf)
+        running, before, weights = resampling.add(running, log_weights)
+        if draws is None:
+            kept = before * kept + tf.tensordot(weights, values, 1)
+            return b + 1, running, kept
+        chosen = tf.random.stateless_categorical(
+            log_weights[None], draws, choice
+        )[0]
+        share = tf.reduce_sum(weights) / running.total
+        newer = tf.random.stateless_uniform([draws], chance) < share
+        newer = tf.reshape(newer, [draws] + [1] * len(model.space.shape))
+        return b + 1, running, tf.where(newer, drawn(chosen), kept)
+
+    _, running, kept = tf.while_loop(
+        lambda b, *_: b * block < samples,
+        add,
+        [
+            tf.constant(0),
+            resampling.start(),
+            tf.zeros(shape) if draws is None else tf.fill(shape, np.nan),
+        ],
+        parallel_iterations=1,
     )
+    return kept / running.total if draws is None else kept
+
+
+def _candidates(
+    model: "BaseAutoencoder",
+    batch: Batch,
+    posterior: tfd.Distribution,
+    block: int,
+    seed: tf.Tensor,
+) -> tuple[tf.Tensor, Callable, tf.Tensor]:
+    """What one example may be filled with, at `block` codes.
+
+    Returns:
+        Values to take the mean of, `[block, ...]`; a function of the numbers
+        of some codes to draws, `[n, ...]`; and `log_weights`, `[block]`.
+    """
+    moment = model.moment()
+    codes, values = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     if model.prior is None:
         z = model.code(posterior)[None]  # [1, 1, d]
+        means = model.likelihood(z, batch, moment).mean()[:, 0]
+        log_weights = tf.zeros([1])
     else:
-        z = posterior.sample(IMPUTE_SAMPLES, seed=codes)
-    likelihood = model.likelihood(z, batch, moment)
-    log_weights = tf.zeros([1])
-    if model.prior is not None:
+        z = posterior.sample(block, seed=codes)  # [block, 1, d]
+        likelihood = model.likelihood(z, batch, moment)
+        means = likelihood.mean()[:, 0]
         log_weights = bounds.importance_weights(
             batch.target,
             z,
@@ -162,11 +228,16 @@ def _filled(
             model.observed(likelihood, batch),
             model.p_z(),
         )[:, 0]
-    if draws is None:
-        means = likelihood.mean()[:, 0]
-        return tf.tensordot(tf.nn.softmax(log_weights), means, 1)
-    chosen = tf.random.stateless_categorical(log_weights[None], draws, choice)[
-        0
-    ]
-    likelihood = model.likelihood(tf.gather(z, chosen), batch, moment)
-    return likelihood.sample(seed=values)[:, 0]
+    if model.mechanism is None:
+        return (
+            means,
+            lambda chosen: model.likelihood(
+                tf.gather(z, chosen), batch, moment
+            ).sample(seed=values)[:, 0],
+            log_weights,
+        )
+    # Weights that know of a draw of x are those of that draw.
+    x = likelihood.sample(seed=values)
+    x = tf.where(batch.mask, batch.target, x)
+    log_weights += model.mechanism.log_prob(x, batch.mask)[:, 0]
+    return x[:, 0], lambda chosen: tf.gather(x[:, 0], chosen), log_weights

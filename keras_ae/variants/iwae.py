@@ -62,15 +62,18 @@ class IWAE(VAE):
         self, forward: Forward, moment: Moment
     ) -> dict[str, tf.Tensor]:
         """See `BaseAutoencoder.loss_terms`."""
-        log_weights = bounds.importance_weights(
+        bound = self.bound(self.log_weights(forward))
+        return super().loss_terms(forward, moment) | {"bound": -bound}
+
+    def log_weights(self, forward: Forward) -> tf.Tensor:
+        """Logarithms of the weights of the draws, `[K, B]`."""
+        return bounds.importance_weights(
             forward.batch.target,
             forward.latent,
             forward.posterior,
             forward.likelihood,
             forward.prior,
         )
-        bound = self.bound(log_weights)
-        return super().loss_terms(forward, moment) | {"bound": -bound}
 
     def bound(self, log_weights: tf.Tensor) -> tf.Tensor:
         """The bound, `[B]`, from the weights of the draws, `[K, B]`."""

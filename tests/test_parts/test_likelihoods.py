@@ -9,6 +9,7 @@ from scipy import special
 from scipy import stats
 
 import keras_ae
+from keras_ae.math import draws
 from keras_ae.parts import heads
 
 RNG = np.random.default_rng(0)
@@ -57,6 +58,11 @@ CASES = {
         lambda: made(heads.StudentT("shared"), LOC),
         REAL,
         stats.t.logpdf(REAL, 5 + 1e-5, LOC, 1 + 1e-5),
+    ),
+    "student_t, each": (
+        lambda: made(heads.StudentT(df="each"), LOC, RAW, RAW),
+        REAL,
+        stats.t.logpdf(REAL, 3 + np.logaddexp(0, RAW), LOC, SCALE),
     ),
     "log_normal": (
         lambda: made(heads.LogNormal(), LOC, RAW),
@@ -175,6 +181,7 @@ def test_levels_sum_to_one_and_the_mean_is_theirs(scale):
 DRAWN = {
     "laplace": lambda: made(heads.Laplace(), LOC, RAW),
     "student_t": lambda: made(heads.StudentT(df=9.0), LOC, RAW),
+    "student_t, each": lambda: made(heads.StudentT(1.0, df="each"), LOC, RAW),
     "log_normal": lambda: made(heads.LogNormal(0.5), LOC),
     "poisson": CASES["poisson"][0],
     "negative_binomial": lambda: made(heads.NegativeBinomial(3.0), LOC),
@@ -199,6 +206,18 @@ def test_draws_have_the_mean_and_repeat(name):
     error = draws.std(0) / np.sqrt(len(draws))
     difference = np.abs(draws.mean(0) - found.mean())
     assert (difference < 5 * error + 1e-5).all()
+
+
+@pytest.mark.parametrize("df", [2.1, 5.0, 1e4])
+def test_draws_of_student_t_are_its_own(df):
+    df = tf.constant(df)
+    with tf.GradientTape() as tape:
+        tape.watch(df)
+        drawn = draws.StudentT(df, 1.0, 2.0).sample(20_000, seed=(1, 2))
+        total = tf.reduce_sum(drawn**2)
+    found = stats.kstest(drawn.numpy(), stats.t(float(df), 1, 2).cdf)
+    assert found.pvalue > 1e-3
+    assert np.isfinite(tape.gradient(total, df))
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -229,6 +248,11 @@ RAWS = [-1e3, -50.0, -1.0, 0.0, 10.0, 1e3]
 WHOLE = [0.0, *(m for m in MAGNITUDES if m >= 1)]
 EXTREMES = {
     "student_t": (heads.StudentT(), SIGNED, [SIGNED, RAWS]),
+    "student_t, each": (
+        heads.StudentT(df="each"),
+        SIGNED,
+        [SIGNED, RAWS, RAWS],
+    ),
     "log_normal": (heads.LogNormal(), MAGNITUDES, [LOGS, RAWS]),
     "poisson": (heads.Poisson(), WHOLE, [LOGS]),
     "negative_binomial": (

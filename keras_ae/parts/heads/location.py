@@ -126,11 +126,15 @@ class BaseLocationScale(BaseHead):
         self, loc: tf.Tensor, raw: tf.Tensor | None = None
     ) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
+        return self.family(loc, self.scales(raw))
+
+    def scales(self, raw: tf.Tensor | None = None) -> tf.Tensor:
+        """The scale, from the network's numbers where each value has one."""
         if isinstance(self.scale, float):
-            return self.family(loc, tf.constant(self.scale))
+            return tf.constant(self.scale)
         if self.scale == "shared":
             raw = tf.convert_to_tensor(self.raw_scale)
-        return self.family(loc, tf.nn.softplus(raw) + self.floor)
+        return tf.nn.softplus(raw) + self.floor
 
     @abc.abstractmethod
     def family(self, loc: tf.Tensor, scale: tf.Tensor) -> tfd.Distribution:
@@ -241,9 +245,10 @@ class StudentT(BaseLocationScale):
     """Independent Student-t distributions: outliers cost a logarithm.
 
     Args:
-        df: Degrees of freedom, above 2: a positive float, fixed; or
-            `"learned"`, one number for all values that starts at 5. Defaults
-            to `"learned"`.
+        df: Degrees of freedom, above 2: a positive float, fixed;
+            `"learned"`, one number for all values that starts at 5; or
+            `"each"`, one for each value, from the network, above 3, so that
+            three moments exist whatever it says. Defaults to `"learned"`.
         Other arguments: see `Gaussian`; the scale is not the deviation, which
             is `scale * sqrt(df / (df - 2))`.
 
@@ -256,10 +261,13 @@ class StudentT(BaseLocationScale):
         2.0
 
     Reference: Takahashi, Iwata, Yamanaka, Yamada, Yagi, 2018. Student-t
-        Variational Autoencoder for Robust Density Estimation. IJCAI.
+        Variational Autoencoder for Robust Density Estimation. IJCAI. `"each"`:
+        Mattei, Frellsen, 2019. MIWAE, appendix.
+        https://arxiv.org/abs/1812.02633
     """
 
     least = 2.0  # below it there is no variance
+    least_each = 3.0
     first = 5.0
 
     def __init__(
@@ -271,10 +279,11 @@ class StudentT(BaseLocationScale):
     ):
         super().__init__(scale, start, **kwargs)
         if isinstance(df, str):
-            validation.check_in("df", df, ("learned",))
+            validation.check_in("df", df, ("learned", "each"))
         else:
             df = validation.check_number("df", df, self.least, open_low=True)
         self.df = df
+        self.parts += df == "each"
         freedom = self.first if isinstance(df, str) else df
         self.deviation = math.sqrt(freedom / (freedom - self.least))
 
@@ -290,21 +299,35 @@ class StudentT(BaseLocationScale):
                 name="raw_df",
             )
 
+    def starts(self) -> dict[int, float]:
+        """See `BaseHead.starts`."""
+        if self.df != "each":
+            return super().starts()
+        raw = math.log(math.expm1(self.first - self.least_each))
+        return super().starts() | {self.parts - 1: raw}
+
+    def distribution(self, loc: tf.Tensor, *raw: tf.Tensor) -> tfd.Distribution:
+        """See `BaseHead.distribution`."""
+        if self.df != "each":
+            return super().distribution(loc, *raw)
+        *raw, free = raw
+        df = self.least_each + tf.nn.softplus(free)
+        return draws.StudentT(df, loc, self.scales(*raw))
+
     def family(self, loc: tf.Tensor, scale: tf.Tensor) -> tfd.Distribution:
         """See `BaseLocationScale.family`."""
-        df = self.df
-        if isinstance(df, str):
-            raw = tf.convert_to_tensor(self.raw_df)
-            df = self.least + tf.nn.softplus(raw) + self.floor
-        return tfd.StudentT(df, loc, scale)
+        df = self._shared_df() if self.df == "learned" else self.df
+        return draws.StudentT(df, loc, scale)
 
     def monitors(self) -> dict[str, tf.Tensor]:
         """`df`: learned degrees of freedom; and a shared scale."""
-        if not isinstance(self.df, str):
+        if self.df != "learned":
             return super().monitors()
+        return super().monitors() | {"df": self._shared_df()}
+
+    def _shared_df(self) -> tf.Tensor:
         raw = tf.convert_to_tensor(self.raw_df)
-        df = self.least + tf.nn.softplus(raw) + self.floor
-        return super().monitors() | {"df": df}
+        return self.least + tf.nn.softplus(raw) + self.floor
 
 
 @registry.register("log_normal")
