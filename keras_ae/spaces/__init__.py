@@ -6,6 +6,7 @@ from keras_ae.core.types import Shape
 from keras_ae.spaces.array import Array as Array
 from keras_ae.spaces.base import BaseSpace as BaseSpace
 from keras_ae.spaces.image import Image as Image
+from keras_ae.spaces.series import Series as Series
 
 
 def get(

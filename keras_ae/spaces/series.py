@@ -1,0 +1,360 @@
+"""Series: windows of them, or long ones that are cut into windows."""
+
+from collections.abc import Sequence
+from typing import Any
+from typing import Self
+
+import numpy as np
+import tensorflow as tf
+
+from keras_ae.core import registry
+from keras_ae.core import validation
+from keras_ae.core.types import ArrayLike
+from keras_ae.core.types import DType
+from keras_ae.core.types import Shape
+from keras_ae.spaces import base
+
+#: Deviations from zero at which a mean leaves single precision, of 24 bits,
+#: 4 bits for the deviation.
+FARTHEST = 2.0**20
+
+
+@registry.register("series")
+class Series(base.BaseSpace):
+    """Windows of a series, each channel of mean 0 and deviation 1 inside.
+
+    The shape says what data are, arrays and data frames alike:
+
+    - `[N, length, channels]`, or `[N, length]` of one channel: windows.
+    - `[T, channels]`, or `[T]` of one channel: one long series.
+
+    A long series is cut into windows of `length` points that begin at points
+    0, `stride`, 2 `stride` and so on; one more, if need be, ends at the last
+    point, so that each point is in a window. There is a code and a score for
+    each window; reconstructed and imputed values come back as one long
+    series, at each point the mean over the windows that cover it, with index
+    and columns where it was a data frame of pandas.
+
+    Models see, draw and score scaled values: `encode`, `decode` and exported
+    files speak of these; what comes back as numbers is in the user's units.
+    The natural likelihood is Gaussian with one learned deviation; for rare
+    large errors ask for `likelihood="student_t"`.
+
+    Formula:
+        tensor = (value - mean) / scale
+
+    Args:
+        length: Points of a window, at least 2. For series with a period,
+            about one or two periods.
+        channels: Numbers at each point. Defaults to 1.
+        mean: Of each channel, or one for all. Defaults to 0.
+        scale: Deviation of each channel, or one for all. Defaults to 1.
+        stride: Points from one window of a long series to the next, at most
+            `length`. Defaults to 1: every window there is, as views, without
+            a copy; `length // 2` trains on fewer.
+
+    Raises:
+        ValueError: If a number is out of range, or not one for each channel.
+        TypeError: If one is no number.
+
+    Example:
+        >>> space = Series(4, mean=20.0, scale=5.0, stride=3)
+        >>> series = np.arange(9.0)
+        >>> space.rows("x", series)[..., 0].tolist()
+        [[0.0, 1.0, 2.0, 3.0], [3.0, 4.0, 5.0, 6.0], [5.0, 6.0, 7.0, 8.0]]
+        >>> x = space.tensor(space.rows("x", series))
+        >>> x.shape, float(x[0, 0, 0])
+        (TensorShape([3, 4, 1]), -4.0)
+        >>> space.array(x.numpy(), like=series).tolist()
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+    """
+
+    likelihood = {"gaussian": {"scale": "shared", "start": "data"}}  # noqa: RUF012
+
+    def __init__(
+        self,
+        length: int,
+        channels: int = 1,
+        mean: float | Sequence[float] = 0.0,
+        scale: float | Sequence[float] = 1.0,
+        stride: int = 1,
+    ):
+        self.length = validation.check_count("length", length, 2)
+        self.channels = validation.check_count("channels", channels)
+        self.mean = self._of_each("mean", mean)
+        self.scale = self._of_each("scale", scale, 0, open_low=True)
+        self.stride = self._check_stride(stride)
+
+    @classmethod
+    def from_series(cls, x: Any, length: int, stride: int = 1) -> Self:
+        """The space of a series, or of windows, with the mean and deviation
+        of each channel.
+
+        Channels are counted in `x`; of `[N, length]` there is one. NaN is
+        left out; channels that are constant have scale 1.
+
+        Args:
+            x: A long series or windows, as above.
+            length: Points of a window.
+            stride: See `Series`.
+
+        Raises:
+            ValueError: If `x` is neither, holds no number in a channel, or
+                one whose mean is too far from 0 for single precision.
+
+        Example:
+            >>> space = Series.from_series([[1.0, 7.0], [3.0, 7.0]], length=2)
+            >>> space.channels, space.mean, round(space.scale[0], 4)
+            (1, [4.5], 2.5981)
+        """
+        from sklearn.preprocessing import StandardScaler
+
+        values = _numbers("x", x)
+        many = values.ndim == 3 or (
+            values.ndim == 2 and values.shape[1] != length
+        )
+        space = cls(length, values.shape[-1] if many else 1, stride=stride)
+        space.check("x", space.rows("x", values), holes=True)
+        values = values.reshape(-1, space.channels)
+        empty = np.flatnonzero(np.isnan(values).all(axis=0))
+        if len(empty):
+            raise ValueError(
+                "Channels of `x` hold no number. Expected at least one in "
+                f"each. Received: NaN alone in channels {empty.tolist()}. "
+                "Drop them."
+            )
+        found = StandardScaler().fit(values.astype(np.float64))
+        varied = found.var_ > 0
+        far = varied & (np.abs(found.mean_) > FARTHEST * found.scale_)
+        if far.any():
+            raise ValueError(
+                "Channels of `x` are too far from 0 for single precision. "
+                f"Expected means of at most {FARTHEST:g} deviations. Received: "
+                f"means {found.mean_[far].tolist()} and deviations "
+                f"{found.scale_[far].tolist()} of channels "
+                f"{np.flatnonzero(far).tolist()}. Subtract a constant from x."
+            )
+        mean, scale = found.mean_.tolist(), found.scale_.tolist()
+        return cls(length, space.channels, mean, scale, stride)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Length, channels."""
+        return self.length, self.channels
+
+    def rows(self, name: str, data: Any) -> Any:
+        """Windows, of windows or a long series; streams as they are. See
+        `BaseSpace.rows`.
+
+        Raises:
+            ValueError: If a series is shorter than a window, or a column of a
+                data frame is not numeric.
+        """
+        if not isinstance(data, list) and not hasattr(data, "__array__"):
+            return data
+        values = _numbers(name, data)
+        return self.windows(values) if self.is_long(values) else values
+
+    def is_long(self, data: ArrayLike) -> bool:
+        """Whether data are one long series: `[T, channels]`, or `[T]`."""
+        shape = np.shape(data)
+        return shape[1:] == (self.channels,) or (
+            self.channels == 1 and len(shape) == 1
+        )
+
+    def windows(self, series: ArrayLike, stride: int | None = None) -> Any:
+        """The windows of a long series.
+
+        Args:
+            series: `[T, channels]`, or `[T]` of one channel.
+            stride: Points from one to the next. Defaults to the space's.
+
+        Returns:
+            `[N, length, channels]`; not to be written to.
+
+        Raises:
+            ValueError: On another shape, or a series shorter than a window.
+        """
+        values = _numbers("series", series)
+        if not self.is_long(values):
+            expected = f"(T, {self.channels}), of a long series"
+            raise ValueError(
+                f"Invalid shape of `series`. Expected {expected}. Received: "
+                f"shape {values.shape}"
+            )
+        starts = self._starts(len(values), stride)
+        values = values.reshape(len(values), self.channels)
+        every = np.lib.stride_tricks.sliding_window_view(
+            values, self.length, axis=0
+        )
+        every = np.moveaxis(every, -1, 1)
+        return every if len(starts) == len(every) else every[starts]
+
+    def points(
+        self, values: ArrayLike, total: int, stride: int | None = None
+    ) -> np.ndarray:
+        """Values of each window and step as one of each point of the series:
+        the mean over all windows that cover the point.
+
+        Formula:
+            point[t] = mean of values[n, s] over n, s with start[n] + s == t
+
+        Args:
+            values: `[N, length, ...]`, of the windows in their order.
+            total: Points of the series.
+            stride: As the series was cut. Defaults to the space's.
+
+        Returns:
+            `[total, ...]`, float64.
+
+        Raises:
+            ValueError: If these are not as many windows as the series has.
+
+        Example:
+            >>> Series(2).points([[1.0, 2.0], [4.0, 8.0]], total=3).tolist()
+            [1.0, 3.0, 8.0]
+        """
+        values, starts = np.asarray(values), self._starts(total, stride)
+        if values.shape[:2] != (len(starts), self.length):
+            raise ValueError(
+                "Invalid shape of `values`. Expected "
+                f"({len(starts)}, {self.length}, ...), of the windows of a "
+                f"series of {total} points. Received: shape {values.shape}"
+            )
+        sums = np.zeros((total, *values.shape[2:]))
+        counts = np.zeros((total, *[1] * (values.ndim - 2)))
+        for step in range(self.length):  # no two windows share a start
+            sums[starts + step] += values[:, step]
+            counts[starts + step] += 1
+        return sums / counts
+
+    def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
+        """Windows of finite numbers. See `BaseSpace.check`.
+
+        Raises:
+            ValueError: On another shape, no rows, NaN or infinite values.
+        """
+        rows = np.asarray(rows)
+        if rows.shape[1:] != self.shape and not self._lacks_axis(rows.shape):
+            one = self.channels == 1
+            raise ValueError(
+                f"Invalid shape of `{name}`. Expected windows (N, "
+                f"{self.length}, {self.channels})"
+                f"{f' or (N, {self.length})' * one}, or, where rows need not "
+                f"be given, a long series (T, {self.channels})"
+                f"{' or (T,)' * one}. Received: shape {rows.shape}"
+            )
+        validation.check_data(name, rows, rows.shape[1:], holes)
+
+    def tensor(self, rows: tf.Tensor) -> tf.Tensor:
+        """`[B, length, channels]`, scaled. See `BaseSpace.tensor`."""
+        rows = tf.convert_to_tensor(rows)
+        if self._lacks_axis(rows.shape):
+            rows = rows[..., None]
+        values = tf.cast(self.check_static(rows), tf.float32)
+        # A product gives the same bits eagerly and in graphs.
+        return (values - np.float32(self.mean)) * np.float32(
+            1 / np.asarray(self.scale)
+        )
+
+    def array(
+        self, values: np.ndarray, dtype: DType = None, like: Any = None
+    ) -> Any:
+        """Values in the user's units and form. See `BaseSpace.array`.
+
+        Args:
+            values: `[..., N, length, channels]`.
+            dtype: A NumPy type. Defaults to that of `values`, or to double
+                precision where `like` has it.
+            like: The windows, or the long series, that were asked about.
+
+        Returns:
+            An array or data frame of the shape of `like`. Of several draws,
+            `[draws, N, length, channels]`, an array of such arrays, or a list
+            of such frames. Without `like` an array of the shape of `values`.
+
+        Raises:
+            ValueError: If `like` has another number of windows, and on NaN,
+                where whole numbers are asked for.
+        """
+        values = np.asarray(values)
+        exact = values * np.asarray(self.scale) + np.asarray(self.mean)
+        if like is None:
+            return base.as_type(exact, dtype or values.dtype)
+        own = _numbers("like", like)
+        dtype = dtype or np.result_type(values, own)
+        draws = exact if exact.ndim > 3 else exact[None]
+        if self.is_long(own):
+            draws = [self.points(draw, len(own)) for draw in draws]
+        found = [
+            _form(base.as_type(draw, dtype).reshape(own.shape), like)
+            for draw in draws
+        ]
+        if exact.ndim == 3:
+            return found[0]
+        return np.stack(found) if isinstance(found[0], np.ndarray) else found
+
+    def _of_each(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """`value` as one number for each channel."""
+        values = [value] * self.channels if np.isscalar(value) else [*value]
+        if len(values) != self.channels:
+            expected = f"a number, or one for each of {self.channels} channels"
+            raise ValueError(validation.invalid(name, expected, value))
+        return [
+            validation.check_number(name, v, *args, **kwargs) for v in values
+        ]
+
+    def _check_stride(self, stride: int) -> int:
+        if validation.check_count("stride", stride) > self.length:
+            expected = f"at most length={self.length}, or points are left out"
+            raise ValueError(validation.invalid("stride", expected, stride))
+        return int(stride)
+
+    def _starts(self, total: int, stride: int | None) -> np.ndarray:
+        """First points of the windows of `total` points."""
+        stride = self.stride if stride is None else self._check_stride(stride)
+        last = total - self.length
+        if last < 0:
+            raise ValueError(
+                "The series is shorter than a window. Expected at least "
+                f"length={self.length} points. Received: {total} points. Use "
+                "a shorter window."
+            )
+        starts = np.arange(0, last + 1, stride)
+        return starts if starts[-1] == last else np.append(starts, last)
+
+    def _lacks_axis(self, shape: Shape) -> bool:
+        one = self.channels == 1 and len(shape) == 2
+        return one and shape[1] in (None, self.length)
+
+
+def _numbers(name: str, data: Any) -> np.ndarray:
+    """An array of data; of data frames, if all columns are numeric."""
+    types = getattr(data, "dtypes", None)  # of pandas, not imported here
+    if types is None:
+        try:
+            return np.asarray(data)
+        except ValueError as error:  # lists of several lengths
+            raise ValueError(
+                f"`{name}` is no array. Expected windows of one length, or "
+                f"one long series. Received: {type(data).__name__}; {error}"
+            ) from error
+    kinds = dict(types.items()) if hasattr(types, "items") else {"": types}
+    wrong = {str(k): str(t) for k, t in kinds.items() if t.kind not in "iufb"}
+    if wrong:
+        raise ValueError(
+            f"`{name}` has columns that are not numeric. Expected integers or "
+            f"floats. Received: {wrong}. Drop them, or make times the index."
+        )
+    if any(not isinstance(t, np.dtype) for t in kinds.values()):
+        return data.to_numpy("float64", na_value=np.nan)  # NA of pandas
+    return np.asarray(data)
+
+
+def _form(values: np.ndarray, like: Any) -> Any:
+    """`values` in a data frame or series of pandas, where `like` is one."""
+    if hasattr(like, "columns") and hasattr(like, "iloc"):
+        return type(like)(values, index=like.index, columns=like.columns)
+    if hasattr(like, "iloc"):
+        return type(like)(values, index=like.index, name=like.name)
+    return values
