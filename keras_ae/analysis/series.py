@@ -18,8 +18,9 @@ def point_scores(
     """How normal each point of a series is: the higher, the more. In nats.
 
     The log-density of the point's values at the codes of the windows that
-    cover it, the mean over these. Of scaled values, as `score_samples`, which
-    is of whole windows and counts the code too.
+    cover it, the mean over these; of scaled values, as `score_samples`. It
+    says which points do not fit. Which stretches do not, the scores of whole
+    windows say better, `space.points(model.score_samples(x), len(x))`.
 
     Formula:
         score[t] = mean of log p(x[t] | z[n]) over the windows n that cover t

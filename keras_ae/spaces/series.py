@@ -193,14 +193,15 @@ class Series(base.BaseSpace):
     def points(
         self, values: ArrayLike, total: int, stride: int | None = None
     ) -> np.ndarray:
-        """Values of each window and step as one of each point of the series:
-        the mean over all windows that cover the point.
+        """Values of windows as values of the points of the series: the mean
+        over all windows that cover the point.
 
         Formula:
             point[t] = mean of values[n, s] over n, s with start[n] + s == t
 
         Args:
-            values: `[N, length, ...]`, of the windows in their order.
+            values: Of each step of each window, `[N, length, ...]`, or of
+                each window, `[N]`, such as scores; windows in their order.
             total: Points of the series.
             stride: As the series was cut. Defaults to the space's.
 
@@ -215,6 +216,8 @@ class Series(base.BaseSpace):
             [1.0, 3.0, 8.0]
         """
         values, starts = np.asarray(values), self._starts(total, stride)
+        if values.ndim == 1:
+            values = np.repeat(values[:, None], self.length, axis=1)
         if values.shape[:2] != (len(starts), self.length):
             raise ValueError(
                 "Invalid shape of `values`. Expected "
