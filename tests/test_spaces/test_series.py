@@ -40,9 +40,12 @@ def frame():
 @pytest.fixture(scope="module")
 def model(frame):
     space = Series.from_series(frame, 8, stride=3)
-    model = keras_ae.VAE.create(space, 2, hidden=(16,), missing="mask", seed=0)
-    model.compile(keras.optimizers.Adam(1e-2))
-    model.fit(frame, epochs=5, verbose=0)
+    model = keras_ae.VAE.create(
+        space, 2, network="conv", hidden=(8,), missing="mask", seed=0
+    )
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    run = model.fit(frame, batch_size=8, epochs=30, verbose=0)
+    assert run.history["loss"][-1] < run.history["loss"][0] - 2  # nats
     return model
 
 
@@ -309,16 +312,6 @@ def test_saved_with_its_scales(model, frame, tmp_path):
     )
 
 
-def test_convolutions_train(rng):
-    x = np.sin(np.arange(300) / 5) + rng.normal(0, 0.1, 300)
-    space = Series.from_series(x, 20)
-    model = keras_ae.VAE.create(space, 2, network="conv", hidden=(8,), seed=0)
-    model.compile(keras.optimizers.Adam(1e-2))
-    model.fit(x, epochs=5, verbose=0)
-    error = np.mean((model.reconstruct(x) - x) ** 2)
-    assert error < np.var(x) / 2
-
-
 # Scores of points.
 
 
@@ -346,8 +339,8 @@ def test_point_scores_find_anomalies():
     (x, _), (x_test, y_test) = datasets.load("waves")
     space = Series.from_series(x, 50, stride=10)
     model = keras_ae.VAE.create(space, 6, hidden=(64,), seed=0)
-    model.compile(keras.optimizers.Adam(3e-3))
-    model.fit(x, epochs=15, verbose=0)
+    model.compile(keras.optimizers.Adam(3e-3), jit_compile=False)
+    model.fit(x, epochs=8, verbose=0)
     scores = point_scores(model, x_test)
     assert roc_auc_score(y_test, -scores) > 0.9
 
