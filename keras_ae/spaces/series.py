@@ -13,10 +13,8 @@ from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import DType
 from keras_ae.core.types import Shape
 from keras_ae.spaces import base
-
-#: Deviations from zero at which a mean leaves single precision, of 24 bits,
-#: 4 bits for the deviation.
-FARTHEST = 2.0**20
+from keras_ae.spaces import frames
+from keras_ae.spaces import scales
 
 
 @registry.register("series")
@@ -58,18 +56,18 @@ class Series(base.BaseSpace):
         TypeError: If one is no number.
 
     Example:
-        >>> space = Series(4, mean=20.0, scale=5.0, stride=3)
+        >>> space = Series(4, mean=20.0, scale=4.0, stride=3)
         >>> series = np.arange(9.0)
         >>> space.rows("x", series)[..., 0].tolist()
         [[0.0, 1.0, 2.0, 3.0], [3.0, 4.0, 5.0, 6.0], [5.0, 6.0, 7.0, 8.0]]
         >>> x = space.tensor(space.rows("x", series))
         >>> x.shape, float(x[0, 0, 0])
-        (TensorShape([3, 4, 1]), -4.0)
+        (TensorShape([3, 4, 1]), -5.0)
         >>> space.array(x.numpy(), like=series).tolist()
         [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
     """
 
-    likelihood = {"gaussian": {"scale": "shared", "start": "data"}}  # noqa: RUF012
+    likelihood = {"gaussian": {"scale": "shared", "start": "data"}}
 
     def __init__(
         self,
@@ -87,8 +85,7 @@ class Series(base.BaseSpace):
 
     @classmethod
     def from_series(cls, x: Any, length: int, stride: int = 1) -> Self:
-        """The space of a series, or of windows, with the mean and deviation
-        of each channel.
+        """The space of data, with mean and deviation of each channel.
 
         Channels are counted in `x`; of `[N, length]` there is one. NaN is
         left out; channels that are constant have scale 1.
@@ -103,39 +100,19 @@ class Series(base.BaseSpace):
                 one whose mean is too far from 0 for single precision.
 
         Example:
-            >>> space = Series.from_series([[1.0, 7.0], [3.0, 7.0]], length=2)
-            >>> space.channels, space.mean, round(space.scale[0], 4)
-            (1, [4.5], 2.5981)
+            >>> x = np.array([[1.0, 7.0], [1.0, 7.0], [4.0, 7.0], [4.0, 7.0]])
+            >>> space = Series.from_series(x, length=3)
+            >>> space.channels, space.mean, space.scale
+            (2, [2.5, 7.0], [1.5, 1.0])
         """
-        from sklearn.preprocessing import StandardScaler
-
-        values = _numbers("x", x)
+        values = frames.numbers("x", x)
         many = values.ndim == 3 or (
             values.ndim == 2 and values.shape[1] != length
         )
         space = cls(length, values.shape[-1] if many else 1, stride=stride)
         space.check("x", space.rows("x", values), holes=True)
-        values = values.reshape(-1, space.channels)
-        empty = np.flatnonzero(np.isnan(values).all(axis=0))
-        if len(empty):
-            raise ValueError(
-                "Channels of `x` hold no number. Expected at least one in "
-                f"each. Received: NaN alone in channels {empty.tolist()}. "
-                "Drop them."
-            )
-        found = StandardScaler().fit(values.astype(np.float64))
-        varied = found.var_ > 0
-        far = varied & (np.abs(found.mean_) > FARTHEST * found.scale_)
-        if far.any():
-            raise ValueError(
-                "Channels of `x` are too far from 0 for single precision. "
-                f"Expected means of at most {FARTHEST:g} deviations. Received: "
-                f"means {found.mean_[far].tolist()} and deviations "
-                f"{found.scale_[far].tolist()} of channels "
-                f"{np.flatnonzero(far).tolist()}. Subtract a constant from x."
-            )
-        mean, scale = found.mean_.tolist(), found.scale_.tolist()
-        return cls(length, space.channels, mean, scale, stride)
+        found = scales.standard("x", values.reshape(-1, space.channels))
+        return cls(length, space.channels, *found, stride)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -143,8 +120,7 @@ class Series(base.BaseSpace):
         return self.length, self.channels
 
     def rows(self, name: str, data: Any) -> Any:
-        """Windows, of windows or a long series; streams as they are. See
-        `BaseSpace.rows`.
+        """Windows of what data are. See `BaseSpace.rows`.
 
         Raises:
             ValueError: If a series is shorter than a window, or a column of a
@@ -152,7 +128,7 @@ class Series(base.BaseSpace):
         """
         if not isinstance(data, list) and not hasattr(data, "__array__"):
             return data
-        values = _numbers(name, data)
+        values = frames.numbers(name, data)
         return self.windows(values) if self.is_long(values) else values
 
     def is_long(self, data: ArrayLike) -> bool:
@@ -175,19 +151,16 @@ class Series(base.BaseSpace):
         Raises:
             ValueError: On another shape, or a series shorter than a window.
         """
-        values = _numbers("series", series)
+        values = frames.numbers("series", series)
         if not self.is_long(values):
-            expected = f"(T, {self.channels}), of a long series"
             raise ValueError(
-                f"Invalid shape of `series`. Expected {expected}. Received: "
-                f"shape {values.shape}"
+                "Invalid shape of `series`. Expected a long one, (T, "
+                f"{self.channels}). Received: shape {values.shape}"
             )
         starts = self._starts(len(values), stride)
         values = values.reshape(len(values), self.channels)
-        every = np.lib.stride_tricks.sliding_window_view(
-            values, self.length, axis=0
-        )
-        every = np.moveaxis(every, -1, 1)
+        every = np.lib.stride_tricks.sliding_window_view(values, self.shape)
+        every = every[:, 0]
         return every if len(starts) == len(every) else every[starts]
 
     def points(
@@ -232,20 +205,16 @@ class Series(base.BaseSpace):
         return sums / counts
 
     def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
-        """Windows of finite numbers. See `BaseSpace.check`.
-
-        Raises:
-            ValueError: On another shape, no rows, NaN or infinite values.
-        """
+        """Windows of finite numbers. See `BaseSpace.check`."""
         rows = np.asarray(rows)
         if rows.shape[1:] != self.shape and not self._lacks_axis(rows.shape):
             one = self.channels == 1
             raise ValueError(
                 f"Invalid shape of `{name}`. Expected windows (N, "
                 f"{self.length}, {self.channels})"
-                f"{f' or (N, {self.length})' * one}, or, where rows need not "
-                f"be given, a long series (T, {self.channels})"
-                f"{' or (T,)' * one}. Received: shape {rows.shape}"
+                f"{f' or (N, {self.length})' * one}; or, but for `encode`, a "
+                f"long series (T, {self.channels}){' or (T,)' * one}. "
+                f"Received: shape {rows.shape}"
             )
         validation.check_data(name, rows, rows.shape[1:], holes)
 
@@ -256,9 +225,8 @@ class Series(base.BaseSpace):
             rows = rows[..., None]
         values = tf.cast(self.check_static(rows), tf.float32)
         # A product gives the same bits eagerly and in graphs.
-        return (values - np.float32(self.mean)) * np.float32(
-            1 / np.asarray(self.scale)
-        )
+        steps = np.float32(1 / np.asarray(self.scale))
+        return (values - np.float32(self.mean)) * steps
 
     def array(
         self, values: np.ndarray, dtype: DType = None, like: Any = None
@@ -272,9 +240,9 @@ class Series(base.BaseSpace):
             like: The windows, or the long series, that were asked about.
 
         Returns:
-            An array or data frame of the shape of `like`. Of several draws,
-            `[draws, N, length, channels]`, an array of such arrays, or a list
-            of such frames. Without `like` an array of the shape of `values`.
+            An array or data frame of the shape of `like`; of several draws,
+            `[draws, N, length, channels]`, an array or list of such. Without
+            `like` an array of the shape of `values`.
 
         Raises:
             ValueError: If `like` has another number of windows, and on NaN,
@@ -284,13 +252,13 @@ class Series(base.BaseSpace):
         exact = values * np.asarray(self.scale) + np.asarray(self.mean)
         if like is None:
             return base.as_type(exact, dtype or values.dtype)
-        own = _numbers("like", like)
+        own = frames.numbers("like", like)
         dtype = dtype or np.result_type(values, own)
         draws = exact if exact.ndim > 3 else exact[None]
         if self.is_long(own):
             draws = [self.points(draw, len(own)) for draw in draws]
         found = [
-            _form(base.as_type(draw, dtype).reshape(own.shape), like)
+            frames.form(base.as_type(draw, dtype).reshape(own.shape), like)
             for draw in draws
         ]
         if exact.ndim == 3:
@@ -329,35 +297,3 @@ class Series(base.BaseSpace):
     def _lacks_axis(self, shape: Shape) -> bool:
         one = self.channels == 1 and len(shape) == 2
         return one and shape[1] in (None, self.length)
-
-
-def _numbers(name: str, data: Any) -> np.ndarray:
-    """An array of data; of data frames, if all columns are numeric."""
-    types = getattr(data, "dtypes", None)  # of pandas, not imported here
-    if types is None:
-        try:
-            return np.asarray(data)
-        except ValueError as error:  # lists of several lengths
-            raise ValueError(
-                f"`{name}` is no array. Expected windows of one length, or "
-                f"one long series. Received: {type(data).__name__}; {error}"
-            ) from error
-    kinds = dict(types.items()) if hasattr(types, "items") else {"": types}
-    wrong = {str(k): str(t) for k, t in kinds.items() if t.kind not in "iufb"}
-    if wrong:
-        raise ValueError(
-            f"`{name}` has columns that are not numeric. Expected integers or "
-            f"floats. Received: {wrong}. Drop them, or make times the index."
-        )
-    if any(not isinstance(t, np.dtype) for t in kinds.values()):
-        return data.to_numpy("float64", na_value=np.nan)  # NA of pandas
-    return np.asarray(data)
-
-
-def _form(values: np.ndarray, like: Any) -> Any:
-    """`values` in a data frame or series of pandas, where `like` is one."""
-    if hasattr(like, "columns") and hasattr(like, "iloc"):
-        return type(like)(values, index=like.index, columns=like.columns)
-    if hasattr(like, "iloc"):
-        return type(like)(values, index=like.index, name=like.name)
-    return values

@@ -188,7 +188,7 @@ def test_frames(frame):
 def test_a_series_shorter_than_a_window():
     with refused("shorter", "length=8", "Received: 7 points"):
         Series(8).rows("x", np.zeros(7))
-    with refused("`x` is no array", "one long series", "Received: list"):
+    with refused("`x` is no array", "one shape", "Received: list"):
         Series(2).rows("x", [[1.0, 2.0], [3.0]])
 
 
@@ -243,10 +243,10 @@ def test_one_dimension_means_one_channel(rng):
 def test_what_has_no_scale():
     x = np.ones([20, 2])
     x[:, 1] = np.nan
-    with refused("no number", "channels [1]"):
+    with refused("no number", "columns [1]"):
         Series.from_series(x, 4)
     x = 1e9 + np.random.default_rng(0).normal(size=20)
-    with refused("too far from 0", "channels [0]", "Subtract"):
+    with refused("too far from 0", "columns [0]", "Subtract"):
         Series.from_series(x, 4)
     with refused("`x` holds NaN or infinite", "Received"):
         Series.from_series(np.array([1.0, np.inf, 2.0]), 2)

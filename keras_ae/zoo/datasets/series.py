@@ -1,5 +1,7 @@
 """Series: heart beats of a file, and waves that are made."""
 
+import math
+
 import numpy as np
 
 from keras_ae.core import validation
@@ -53,7 +55,7 @@ def waves(n: int, anomalies: int = 0, seed: int = 0) -> tuple:
     anomalies = validation.check_count("anomalies", anomalies, 0)
     n = validation.check_count("n", n, max(1, 100 * anomalies))
     rng = np.random.default_rng(validation.check_count("seed", seed, 0))
-    angle = 2 * np.pi * (np.arange(n)[:, None] / PERIODS + rng.random(2))
+    angle = math.tau * (np.arange(n)[:, None] / PERIODS + rng.random(2))
     noise = rng.normal(0, 0.1, (n, 2))
     x, y = np.sin(angle) + noise, np.zeros(n, np.int64)
     part = n // max(anomalies, 1)

@@ -44,7 +44,7 @@ def shapes(n: int, size: int = 32, seed: int = 0) -> tuple:
     size = validation.check_count("size", size, 16)
     rng = np.random.default_rng(validation.check_count("seed", seed, 0))
     low = np.array([0, 0.15, 0, 0.3, 0.3])
-    high = np.array([len(_SHAPES), 0.25, 2 * math.pi, 0.7, 0.7])
+    high = np.array([len(_SHAPES), 0.25, math.tau, 0.7, 0.7])
     factors = low + (high - low) * rng.random((n, 5))
     factors[:, 0] = np.floor(factors[:, 0])
     images = [_drawn(factors[i : i + PART], size) for i in range(0, n, PART)]
