@@ -196,7 +196,7 @@ def take(rows: Any, index: np.ndarray) -> tf.Tensor:
     """The rows `[..., event]` at indices `[...]`."""
     if tf.is_tensor(rows):
         return tf.gather(rows, index)
-    taken = rows.take(index, axis=0)
+    taken = rows[index]  # `take` would copy all of what is a view
     return tf.convert_to_tensor(taken.astype(dtype_of(rows), copy=False))
 
 

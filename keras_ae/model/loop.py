@@ -236,7 +236,7 @@ class FastTraining(settings.Settings):
         rows = self.as_rows(x)
         if validation.is_array(rows) and steps is None and not callbacks:
             return self.reconstruct(x, batch_size)
-        x = sharded.ordered(x, batch_size)
+        x = sharded.ordered(rows, batch_size)
         strategy = backend.strategy(self)
         if spread.has_workers(strategy) and isinstance(x, tf.data.Dataset):
             # Each worker for itself; Keras' way would need all at once.
@@ -257,7 +257,7 @@ class FastTraining(settings.Settings):
                 f"model. Expected finite numbers. Received: {len(rows)} such "
                 f"rows, the first at {rows[:5].tolist()}. Drop or fill them."
             )
-        return means
+        return self.space.array(means)
 
     @final
     def predict_step(self, data: Any) -> Any:

@@ -72,22 +72,24 @@ def conv_encoder(
 ) -> keras.Model:
     """Convolutions of stride 2 with `hidden` filters, then flat.
 
-    Every layer halves height and width, rounding up; a condition joins the
-    flat features. A code that is a grid of the size reached stays one: its
-    cells are made from their own features.
+    Every layer halves height and width of an image, or the length of a
+    series, rounding up; a condition joins the flat features. A code that is a
+    grid of the size reached stays one: its cells are made from their own
+    features.
     """
-    if len(shape) != 3:
+    if len(shape) not in _LAYERS:
         raise ValueError(
             "Invalid shape for `network='conv'`. Expected images, (height, "
-            f"width, channels). Received: {shape}. Use network='mlp', or add "
-            "a channel axis."
+            "width, channels), or series, (length, channels). Received: "
+            f"{shape}. Use network='mlp', or add a channel axis."
         )
+    layer, _, _ = _LAYERS[len(shape)]
     inputs = [keras.Input(shape)]
     x = inputs[0]
     for filters in hidden:
-        x = keras.layers.Conv2D(
-            filters, 3, strides=2, padding="same", activation=activation
-        )(x)
+        x = layer(filters, 3, strides=2, padding="same", activation=activation)(
+            x
+        )
     if event_shape[:-1] != _size_after(hidden, shape) or condition:
         x = _flat(x, inputs, condition)
     return keras.Model(inputs if condition else inputs[0], x, name="conv")
@@ -100,12 +102,13 @@ def conv_decoder(
     condition: int | None = None,
     event_shape: tuple = (),
 ) -> keras.Model:
-    """Transposed convolutions of stride 2, cropped to the image's size.
+    """Transposed convolutions of stride 2, cropped to the example's size.
 
-    The mirror of `conv_encoder` for any height and width: it starts from the
-    size that the encoder ends with, at once if the code is a grid of that
-    size, and crops what rounding up added.
+    The mirror of `conv_encoder` for any size: it starts from the size that
+    the encoder ends with, at once if the code is a grid of that size, and
+    crops what rounding up added.
     """
+    _, layer, crop = _LAYERS[len(event_shape)]
     factor = 2 ** len(hidden)
     small = _size_after(hidden, event_shape)
     inputs = [keras.Input(shape)]
@@ -116,13 +119,14 @@ def conv_decoder(
         x = keras.layers.Dense(math.prod(small) * first, activation)(x)
         x = keras.layers.Reshape((*small, first))(x)
     for filters in hidden:
-        x = keras.layers.Conv2DTranspose(
-            filters, 3, strides=2, padding="same", activation=activation
-        )(x)
+        x = layer(filters, 3, strides=2, padding="same", activation=activation)(
+            x
+        )
     excess = [
         n * factor - size for n, size in zip(small, event_shape, strict=False)
     ]
-    x = keras.layers.Cropping2D([(e // 2, e - e // 2) for e in excess])(x)
+    sides = [(e // 2, e - e // 2) for e in excess]
+    x = crop(sides if len(sides) == 2 else sides[0])(x)
     return keras.Model(inputs if condition else inputs[0], x, name="deconv")
 
 
@@ -138,5 +142,20 @@ def _flat(
 
 
 def _size_after(hidden: tuple, shape: tuple) -> tuple[int, ...]:
-    """Height and width of an image after halving once for each layer."""
-    return tuple(math.ceil(size / 2 ** len(hidden)) for size in shape[:2])
+    """Sizes without channels after halving once for each layer."""
+    return tuple(math.ceil(size / 2 ** len(hidden)) for size in shape[:-1])
+
+
+#: Rank of an example -> convolution, its transpose, and what crops.
+_LAYERS = {
+    2: (
+        keras.layers.Conv1D,
+        keras.layers.Conv1DTranspose,
+        keras.layers.Cropping1D,
+    ),
+    3: (
+        keras.layers.Conv2D,
+        keras.layers.Conv2DTranspose,
+        keras.layers.Cropping2D,
+    ),
+}

@@ -9,6 +9,7 @@ from keras_ae.spaces.columns import Category as Category
 from keras_ae.spaces.columns import Number as Number
 from keras_ae.spaces.counts import Counts as Counts
 from keras_ae.spaces.image import Image as Image
+from keras_ae.spaces.series import Series as Series
 from keras_ae.spaces.table import Table as Table
 
 

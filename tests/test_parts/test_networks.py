@@ -24,19 +24,20 @@ def _conv(shape, latent_dim=3, **options):
 
 @pytest.mark.parametrize(
     "shape",
-    [(8, 8, 1), (28, 28, 1), (32, 32, 3), (7, 9, 1), (15, 28, 2), (1, 5, 1)],
+    [(8, 8, 1), (28, 28, 1), (32, 32, 3), (7, 9, 1), (15, 28, 2), (1, 5, 1)]
+    + [(8, 1), (21, 3), (1, 2)],
 )
 def test_conv_gives_back_the_shape_it_got(shape, rng):
     x = rng.uniform(size=(2, *shape)).astype("float32")
     model = _conv(shape)
     assert model(x).shape == x.shape
     # Each of two strides of 2 rounds up: ceil(ceil(n / 2) / 2) = ceil(n / 4).
-    small = [math.ceil(n / 4) for n in shape[:2]]
+    small = [math.ceil(n / 4) for n in shape[:-1]]
     last = model.encoder.body.layers[-1]
-    assert last.output.shape == (None, small[0] * small[1] * 6)
+    assert last.output.shape == (None, math.prod(small) * 6)
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (7, 9, 2)])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (7, 9, 2), (13, 2)])
 def test_conv_reaches_every_pixel_from_the_code(shape, rng):
     """Cropping must not leave a border that the code cannot change."""
     model = _conv(shape, activation="tanh")
@@ -44,8 +45,9 @@ def test_conv_reaches_every_pixel_from_the_code(shape, rng):
     assert np.ptp(model.decode(codes).mean(), axis=0).min() > 0
 
 
-def test_conv_refuses_what_is_no_image():
-    with pytest.raises(ValueError, match=r"height, width, channels.*\(64,\)"):
+def test_conv_refuses_what_is_neither_image_nor_series():
+    forms = r"height, width, channels.*length, channels.*\(64,\)"
+    with pytest.raises(ValueError, match=forms):
         _conv((64,))
 
 

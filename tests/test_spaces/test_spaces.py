@@ -24,6 +24,8 @@ ALL = [
     spaces.Array((2, 3)),
     spaces.Image(4, 6),
     spaces.Image(4, 6, 3, levels=2),
+    spaces.Series(5),
+    spaces.Series(4, 2),
 ]
 every_space = pytest.mark.parametrize(
     "space", [*ALL, spaces.Counts(5)], ids=repr
@@ -56,8 +58,8 @@ def test_config_survives_json_and_the_allow_list(space):
 @every_space
 def test_arguments_are_attributes(space):
     assert all(hasattr(space, name) for name in space.parameters())
-    counts = isinstance(space, spaces.Counts)
-    assert space.likelihood == ("negative_binomial" if counts else None)
+    natural = isinstance(space, (spaces.Counts, spaces.Series))
+    assert (space.likelihood is not None) == natural  # else the variant's own
 
 
 @every_space
@@ -78,7 +80,7 @@ def test_tensors_are_in_single_precision(space, kind, jit):
     top = getattr(space, "levels", 2) - 1 if kind in ("uint8", "int32") else 1
     np.testing.assert_allclose(found, rows / top, rtol=2e-7)  # roundings
     back = space.array(found.numpy(), "uint8")
-    if kind in ("uint8", "int32") or isinstance(space, spaces.Array):
+    if kind in ("uint8", "int32") or not isinstance(space, spaces.Image):
         np.testing.assert_array_equal(back, rows)
 
 

@@ -1,0 +1,356 @@
+"""Series: every point is in a window, and what comes back is the mean of all
+windows that cover it."""
+
+import re
+import tracemalloc
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+import keras_ae
+from keras_ae.analysis.series import point_scores
+from keras_ae.model import feed
+from keras_ae.spaces import Array
+from keras_ae.spaces import Series
+from keras_ae.zoo import datasets
+
+#: Points, length of a window, stride.
+CUTS = [(9, 4, 1), (9, 4, 3), (9, 4, 4), (10, 4, 3), (4, 4, 2), (31, 7, 5)]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    time = np.arange(60)
+    values = {"a": 1e3 + 20 * np.sin(time / 3), "b": rng.normal(size=60)}
+    hours = pd.date_range("2024-01-01", periods=60, freq="h")
+    return pd.DataFrame(values, index=hours)
+
+
+@pytest.fixture(scope="module")
+def model(frame):
+    space = Series.from_series(frame, 8, stride=3)
+    model = keras_ae.VAE.create(
+        space, 2, network="conv", hidden=(8,), missing="mask", seed=0
+    )
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    run = model.fit(frame, batch_size=8, epochs=30, verbose=0)
+    assert run.history["loss"][-1] < run.history["loss"][0] - 2  # nats
+    return model
+
+
+def refused(*parts):
+    """The parts of the message, in their order."""
+    return pytest.raises(
+        ValueError, match="(?s)" + ".*".join(map(re.escape, parts))
+    )
+
+
+def brute_force(values, total, starts):
+    """One point after the other."""
+    points = []
+    for t in range(total):
+        covering = [
+            values[n, t - start]
+            for n, start in enumerate(starts)
+            if 0 <= t - start < values.shape[1]
+        ]
+        points.append(np.mean(covering, axis=0))
+    return np.array(points)
+
+
+# Windows and points.
+
+
+@pytest.mark.parametrize(("total", "length", "stride"), CUTS)
+def test_windows_are_pieces_and_leave_no_point_out(total, length, stride, rng):
+    series = rng.normal(size=(total, 2))
+    found = Series(length, 2).windows(series, stride)
+    starts = [*range(0, total - length + 1, stride)]
+    if starts[-1] + length < total:
+        starts.append(total - length)
+    pieces = [series[s : s + length] for s in starts]
+    np.testing.assert_array_equal(found, pieces)
+    covered = {s + step for s in starts for step in range(length)}
+    assert covered == set(range(total))
+    own = Series(length, 2, stride=stride).rows("x", series)
+    np.testing.assert_array_equal(own, found)
+
+
+@pytest.mark.parametrize(("total", "length", "stride"), CUTS)
+def test_points_are_means_over_the_windows(total, length, stride, rng):
+    space = Series(length, stride=stride)
+    clock = np.arange(total)
+    starts = space.windows(clock)[:, 0, 0]
+    for event in ((), (3,)):
+        values = rng.normal(size=(len(starts), length, *event))
+        found = space.points(values, total)
+        expected = brute_force(values, total, starts)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+    whole = np.repeat(values[:, :1, 0], length, axis=1)  # one of each window
+    found = space.points(whole[:, 0], total)
+    np.testing.assert_allclose(found, brute_force(whole, total, starts))
+    # The map is exact at both ends: a point's own number comes back.
+    back = space.points(space.windows(clock), total)
+    np.testing.assert_array_equal(back[:, 0], clock)
+
+
+def test_every_window_is_a_view_and_batches_copy_themselves_alone(rng):
+    series = rng.normal(size=1_000_000).astype("float32")
+    space = Series(200)
+    rows = space.rows("x", series)
+    assert np.shares_memory(rows, series)
+    rows = feed.as_rows(rows)  # 800 MB, if they were copied
+    index = rng.integers(len(rows), size=(2, 32))
+    tracemalloc.start()
+    taken = feed.take(rows, index)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(taken[1, 5, :, 0], rows[index[1, 5], :, 0])
+    assert peak < 10 * 64 * 200 * 4
+
+
+@pytest.mark.parametrize(
+    "values", [np.zeros([5, 4]), np.zeros([6, 3]), np.zeros(5)], ids=np.shape
+)
+def test_values_of_other_windows(values):
+    with refused("Expected (6, 4, ...)", "9 points", f"({len(values)}, "):
+        Series(4).points(values, 9)
+
+
+# What data are.
+
+
+@pytest.mark.parametrize(
+    ("channels", "shape", "rows"),
+    [
+        (1, (9,), (6, 4, 1)),
+        (1, (9, 1), (6, 4, 1)),
+        (1, (4,), (1, 4, 1)),
+        (1, (9, 4), (9, 4)),
+        (1, (9, 4, 1), (9, 4, 1)),
+        (3, (9, 3), (6, 4, 3)),
+        (4, (9, 4), (6, 4, 4)),  # length or channels: these are no windows
+        (3, (9, 4, 3), (9, 4, 3)),
+    ],
+)
+def test_the_shape_says_what_data_are(channels, shape, rows, rng):
+    space = Series(4, channels)
+    data = rng.normal(size=shape)
+    for form in (data, data.tolist(), tf.constant(data)):
+        found = space.rows("x", form)
+        assert found.shape == rows
+        space.check("x", found)
+        assert space.tensor(found).shape == (rows[0], 4, channels)
+    values = space.array(space.tensor(found).numpy(), like=data)
+    np.testing.assert_allclose(values, data, rtol=1e-6)
+    assert values.shape == shape
+
+
+@pytest.mark.parametrize(
+    ("channels", "shape"),
+    [(1, (9, 5)), (1, (9, 4, 2)), (3, (9,)), (3, (9, 2)), (3, (9, 4))],
+)
+def test_data_that_are_neither(channels, shape):
+    space, data = Series(4, channels), np.zeros(shape)
+    expected = f"(N, 4, {channels})", f"(T, {channels})"
+    with refused("`x`", *expected, f"Received: shape {shape}"):
+        space.check("x", space.rows("x", data))
+
+
+def test_streams_stay_what_they_are():
+    stream = tf.data.Dataset.from_tensor_slices(np.zeros([3, 4]))
+    assert Series(4).rows("x", stream) is stream
+
+
+def test_frames(frame):
+    space = Series(8, 2)
+    rows = space.rows("x", frame)
+    np.testing.assert_array_equal(rows[3], frame.iloc[3:11])
+    holes = pd.array([1, None] * 10, "Int64")  # pandas' own kind of hole
+    rows = Series(8).rows("x", pd.Series(holes))
+    assert np.isnan(rows[0, 1::2]).all() and (rows[0, ::2] == 1).all()
+    wrong = frame.assign(b=frame.index, c="word")
+    with refused("`x` has columns", "Received: {'b': 'datetime64", "'c': "):
+        space.rows("x", wrong)
+
+
+def test_a_series_shorter_than_a_window():
+    with refused("shorter", "length=8", "Received: 7 points"):
+        Series(8).rows("x", np.zeros(7))
+    with refused("`x` is no array", "one shape", "Received: list"):
+        Series(2).rows("x", [[1.0, 2.0], [3.0]])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"length": 1},
+        {"channels": 0},
+        {"stride": 5},
+        {"stride": 0},
+        {"scale": 0.0},
+        {"scale": [1.0, 2.0, 3.0]},
+        {"mean": np.nan},
+    ],
+    ids=repr,
+)
+def test_arguments(wrong):
+    (name,) = wrong
+    with refused(f"`{name}`", "Expected", "Received"):
+        Series(**{"length": 4, "channels": 2} | wrong)
+
+
+# Scales.
+
+
+def test_each_channel_gets_mean_0_and_deviation_1(rng):
+    x = rng.normal([5, -300, 7], [0.01, 40, 0], size=(500, 3))
+    x[:7, 1] = np.nan
+    for data in (x, Series(10, 3).windows(x), pd.DataFrame(x)):
+        space = Series.from_series(data, 10)
+        values = np.asarray(data).reshape(-1, 3)
+        np.testing.assert_allclose(space.mean, np.nanmean(values, axis=0))
+        deviations = np.nanstd(values[:, :2], axis=0)
+        np.testing.assert_allclose(space.scale[:2], deviations)
+        assert space.scale[2] == 1  # it is constant
+    found = space.tensor(space.rows("x", x)).numpy()
+    flat = space.points(found, 500)
+    # Means 500 deviations away, of 24 bits: 3e-5 of a deviation.
+    np.testing.assert_allclose(np.nanmean(flat, axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(np.nanstd(flat, axis=0), [1, 1, 0], atol=1e-4)
+    back = space.array(found, like=x)
+    assert back.dtype == np.float64
+    np.testing.assert_allclose(back, x, rtol=1e-6)
+
+
+def test_one_dimension_means_one_channel(rng):
+    assert Series.from_series(rng.normal(size=50), 10).channels == 1
+    assert Series.from_series(rng.normal(size=(50, 10)), 10).channels == 1
+    assert Series.from_series(rng.normal(size=(50, 4)), 10).channels == 4
+
+
+def test_what_has_no_scale():
+    x = np.ones([20, 2])
+    x[:, 1] = np.nan
+    with refused("no number", "columns [1]"):
+        Series.from_series(x, 4)
+    x = 1e9 + np.random.default_rng(0).normal(size=20)
+    with refused("too far from 0", "columns [0]", "Subtract"):
+        Series.from_series(x, 4)
+    with refused("`x` holds NaN or infinite", "Received"):
+        Series.from_series(np.array([1.0, np.inf, 2.0]), 2)
+
+
+def test_whole_numbers_and_draws(frame):
+    space = Series.from_series(frame, 8)
+    rows = space.windows(frame)
+    x = space.tensor(rows).numpy()
+    whole = space.array(x, "int64", like=frame)
+    pd.testing.assert_frame_equal(whole, frame.round().astype("int64"))
+    # Of values of 50 deviations, in single precision.
+    near = {"rtol": 1e-5, "atol": 1e-5}
+    draws = space.array(np.stack([x, x + 1]), like=frame)
+    pd.testing.assert_frame_equal(draws[1], frame + space.scale, **near)
+    draws = space.array(np.stack([x, x + 1]), like=frame.to_numpy())
+    np.testing.assert_allclose(draws[1], frame + space.scale, **near)
+    windows = space.array(x, like=rows)
+    np.testing.assert_allclose(windows, rows, **near)
+
+
+# Models.
+
+
+def test_reconstructions_have_the_form_of_what_was_asked(model, frame):
+    found = model.reconstruct(frame)
+    assert found.index.equals(frame.index)
+    assert list(found.columns) == ["a", "b"]
+    rows = model.space.windows(frame)
+    starts = [*range(0, 53, 3), 52]
+    expected = brute_force(model.reconstruct(rows), 60, starts)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    # Units of the user: near its mean, not near 0.
+    assert abs(found["a"].mean() - 1e3) < 10
+    assert model.embed(frame).shape == (len(starts), 2)
+    assert model.score_samples(frame).shape == (len(starts),)
+
+
+def test_streams_come_back_in_units(model, frame):
+    rows = model.space.windows(frame).astype("float32")
+    stream = tf.data.Dataset.from_tensor_slices(rows).batch(4)
+    found = model.predict(stream, verbose=0)
+    np.testing.assert_allclose(found, model.predict(rows), rtol=1e-5)
+
+
+def test_holes_are_filled_and_the_rest_stays(model, frame):
+    holes = frame.copy()
+    holes.iloc[20:25, 0] = np.nan
+    found = model.impute(holes)
+    assert not found.isna().any(axis=None)
+    # Single precision of values of 50 deviations.
+    np.testing.assert_allclose(found[holes.notna()], holes, atol=1e-3)
+    assert (abs(found.iloc[20:25, 0] - 1e3) < 100).all()
+    first, second = model.impute(holes, draws=2)
+    assert (first != second).to_numpy().any()
+
+
+def test_saved_with_its_scales(model, frame, tmp_path):
+    model.save(tmp_path / "model.keras")
+    twin = keras.saving.load_model(tmp_path / "model.keras")
+    pd.testing.assert_frame_equal(
+        twin.reconstruct(frame), model.reconstruct(frame)
+    )
+
+
+# Scores of points.
+
+
+def test_point_scores_are_means_of_log_densities(model, frame):
+    holes = frame.copy()
+    holes.iloc[30] = np.nan
+    holes.iloc[40, 1] = np.nan
+    rows = model.space.windows(holes)
+    means = model.reconstruct(rows)
+    scale = np.asarray(model.space.scale)
+    deviation = float(model.decoder.head.monitors()["scale"]) * scale
+    # Densities of scaled values.
+    each = stats.norm.logpdf(rows, means, deviation) + np.log(scale)
+    steps = np.where(np.isnan(rows).all(-1), np.nan, np.nansum(each, axis=-1))
+    expected = brute_force(steps, 60, [*range(0, 53, 3), 52])
+    found = point_scores(model, holes)
+    assert np.isnan(found).nonzero()[0].tolist() == [30]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        point_scores(model, rows), steps, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_point_scores_find_anomalies():
+    (x, _), (x_test, y_test) = datasets.load("waves")
+    space = Series.from_series(x, 50, stride=10)
+    model = keras_ae.VAE.create(space, 6, hidden=(64,), seed=0)
+    model.compile(keras.optimizers.Adam(3e-3), jit_compile=False)
+    model.fit(x, epochs=8, verbose=0)
+    scores = point_scores(model, x_test)
+    assert roc_auc_score(y_test, -scores) > 0.9
+
+
+def test_only_series_have_points():
+    model = keras_ae.Autoencoder.create(Array((4, 1)), 2, hidden=(4,))
+    with pytest.raises(TypeError, match="`Series`. Received: Array"):
+        point_scores(model, np.zeros([3, 4, 1]))
+    model = keras_ae.Autoencoder.create(
+        Series(4, 3), 2, hidden=(4,), likelihood="categorical"
+    )
+    with pytest.raises(TypeError, match="density of each value.*Received"):
+        point_scores(model, np.tile(np.eye(3)[0], (5, 1)))
