@@ -57,6 +57,8 @@ def measure(
     Raises:
         ValueError: If a figure is unknown, or a probe finds no labels.
     """
+    train, (x, y) = splits
+    splits = train, (model.as_rows(x), y)
     figures = {}
     for name, settings in wanted.items():
         validation.check_in("metrics", name, _FIGURES)

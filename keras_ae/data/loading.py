@@ -17,6 +17,7 @@ from keras_ae.data import arrays
 from keras_ae.data import cells
 from keras_ae.data import images
 from keras_ae.data import problems
+from keras_ae.data import series
 from keras_ae.data import tables
 
 #: Suffix -> reader: path to rows and their names, of options with keywords.
@@ -112,22 +113,22 @@ def load(
         options["image_size"] = space.height, space.width
         options["channels"] = space.channels
     for name in set(options) - known - {"verbose"}:
-        unknown = registry.unknown("option", name, known)
+        unknown = registry.unknown("option", name, options_of(path))
         raise ValueError(f"{unknown} They are those of {path.name!r}.")
     rows, names = reader(path, **options)
     long = window is not None or _is_series(space)
     if long and _is_frame(rows):
-        rows = tables.as_series(path, rows)
+        rows = series.as_series(path, rows)
     if space is None:
         space = _space(path, rows, window, counts)
     return Data(space, rows, names)
 
 
-def options(path: str | Path) -> frozenset[str]:
+def options_of(path: str | Path) -> frozenset[str]:
     """Names of the options that `load` takes for such a file.
 
     Example:
-        >>> sorted(options("x.npz"))
+        >>> sorted(options_of("x.npz"))
         ['counts', 'key', 'window']
     """
     return _options(_reader(Path(path))) | {"window", "counts"}

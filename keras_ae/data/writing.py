@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def write(
-    path: str | Path, answer: Any, names: Sequence[str] | None = None
+    path: str | Path,
+    answer: Any,
+    names: Sequence[str] | None = None,
+    name: str = "x",
 ) -> None:
     """Write what a model answers; the suffix says as what.
 
@@ -26,10 +29,12 @@ def write(
     suffix is a folder, for bytes of images, which become PNG files.
 
     Args:
-        path: File, or folder, to write; what is there is replaced.
+        path: File, or folder, to write; files there are replaced.
         answer: DataFrame or Series of pandas, array, or sparse matrix.
         names: What the rows are called: the index of a table, the names of
             images. Defaults to their numbers, or the answer's own index.
+        name: Of an array in a table: the column of one axis; of two, the
+            columns are `x0`, `x1`, ...
 
     Raises:
         ValueError: If such a file does not hold the answer.
@@ -37,121 +42,120 @@ def write(
 
     Example:
         >>> import tempfile
-        >>> from keras_ae.data import load
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = folder + "/codes.npz"
         ...     write(path, np.eye(3))
-        ...     load(path).rows.shape
+        ...     keras_ae.data.load(path).rows.shape
         (3, 3)
     """
+    check_name(path)
     path = Path(path)
-    writer = WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise ValueError(
-            f"{str(path)!r} cannot be written. Expected a name that ends in "
-            f"one of {', '.join(filter(None, WRITERS))}, or a folder for "
-            f"images. Received: the ending {path.suffix!r}"
-        )
+    suffix = path.suffix.lower()
     if sparse.issparse(answer):
         answer = answer.toarray()
+    if suffix in _TABLES:
+        content = _frame(path, answer, names, name)
+    elif suffix in _ARRAYS:
+        content = _numbers(path, answer)
+    else:
+        content = _named_images(path, answer, names)
+    writer = (_TABLES | _ARRAYS).get(suffix, _write_images)
     with files.replacing(path) as part:
-        writer(part, answer, names)
+        writer(part, content)
 
 
-def _write_csv(path: Path, answer: Any, names: Sequence[str] | None) -> None:
-    frame = _frame(path, answer, names)
+def check_name(path: str | Path) -> None:
+    """Refuse a path that `write` has no writer for, before there is work.
+
+    Raises:
+        ValueError: By its suffix.
+    """
+    suffix = Path(path).suffix
+    if suffix and not is_data(path):
+        raise ValueError(
+            f"{str(path)!r} cannot be written. Expected a name that ends in "
+            f"one of {', '.join([*_TABLES, *_ARRAYS])}, or a folder for "
+            f"images. Received: the ending {suffix!r}"
+        )
+
+
+def is_data(path: str | Path) -> bool:
+    """Whether `write` takes a path for a file, by its suffix.
+
+    Example:
+        >>> is_data("new.csv"), is_data("new.png")
+        (True, False)
+    """
+    return Path(path).suffix.lower() in _TABLES | _ARRAYS
+
+
+def _write_csv(path: Path, frame: "pd.DataFrame") -> None:
     sep = "\t" if path.suffix.lower() == ".tsv" else ","
     frame.to_csv(path, sep=sep, index=_has_index(frame))
 
 
-def _write_parquet(
-    path: Path, answer: Any, names: Sequence[str] | None
-) -> None:
+def _write_parquet(path: Path, frame: "pd.DataFrame") -> None:
     problems.needed("pyarrow", "A Parquet file")
-    frame = _frame(path, answer, names)
-    frame.columns = frame.columns.map(str)
+    frame = frame.set_axis(frame.columns.map(str), axis=1)
     frame.to_parquet(path, engine="pyarrow", index=_has_index(frame))
 
 
-def _write_npy(path: Path, answer: Any, names: Sequence[str] | None) -> None:
-    del names  # an array has none
+def _write_npy(path: Path, array: np.ndarray) -> None:
     with open(path, "wb") as file:
-        np.save(file, _numbers(path, answer), allow_pickle=False)
+        np.save(file, array, allow_pickle=False)
 
 
-def _write_npz(path: Path, answer: Any, names: Sequence[str] | None) -> None:
-    del names
+def _write_npz(path: Path, array: np.ndarray) -> None:
     with open(path, "wb") as file:
-        np.savez_compressed(file, x=_numbers(path, answer))
+        np.savez_compressed(file, x=array)
 
 
-def _write_images(
-    folder: Path, answer: Any, names: Sequence[str] | None
-) -> None:
-    problems.needed("PIL.Image", "A folder of images")
+def _write_images(folder: Path, images: dict[str, np.ndarray]) -> None:
     from PIL import Image
 
-    answer = np.asarray(answer)
-    channels = answer.shape[-1] if answer.ndim == 4 else None
-    if answer.dtype != np.uint8 or channels not in (1, 3, 4):
-        raise problems.unreadable(
-            folder,
-            "images as bytes, (N, height, width, 1, 3 or 4)",
-            f"{answer.dtype} of shape {answer.shape}",
-            "Name a file, such as answers.npy.",
-        )
-    digits = len(str(len(answer) - 1))
-    if names is None:
-        names = [f"{i:0{digits}d}" for i in range(len(answer))]
     folder.mkdir()
-    for name, pixels in zip(names, answer, strict=True):
-        place = (folder / name).with_suffix(".png")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        pixels = pixels[..., 0] if channels == 1 else pixels
-        Image.fromarray(pixels).save(place)
+    for name, pixels in images.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / name)
 
 
-#: Suffix -> writer: path, answer, names of the rows.
-WRITERS: dict[str, Callable] = {
-    "": _write_images,
+#: Suffix -> writer of a table.
+_TABLES: dict[str, Callable] = {
     ".csv": _write_csv,
-    ".npy": _write_npy,
-    ".npz": _write_npz,
     ".parquet": _write_parquet,
     ".tsv": _write_csv,
 }
+#: Suffix -> writer of an array.
+_ARRAYS: dict[str, Callable] = {".npy": _write_npy, ".npz": _write_npz}
 
 
 def _frame(
-    path: Path, answer: Any, names: Sequence[str] | None
+    path: Path, answer: Any, names: Sequence[str] | None, name: str
 ) -> "pd.DataFrame":
-    """An answer as a table; columns of an array are x0, x1, ..."""
+    """An answer as a table."""
     pandas = problems.needed("pandas", "A table")
     if isinstance(answer, pandas.Series):
         answer = answer.to_frame()
     if not isinstance(answer, pandas.DataFrame):
         answer = np.asarray(answer)
-        if answer.ndim == 1:
-            answer = answer[:, None]
-        if answer.ndim != 2:
+        if answer.ndim not in (1, 2):
             raise ValueError(
                 f"{path.name!r} holds tables. Expected an answer of one or "
                 f"two axes. Received: shape {answer.shape}. Write an array: "
                 ".npy or .npz."
             )
-        columns = [f"x{i}" for i in range(answer.shape[1])]
+        columns = [name]
+        if answer.ndim == 2:
+            columns = [f"{name}{i}" for i in range(answer.shape[1])]
         answer = pandas.DataFrame(answer, columns=columns)
-    if names is not None:
-        answer = answer.set_axis(pandas.Index(names), axis=0)
-    return answer.copy()
+    return answer if names is None else answer.set_axis(pandas.Index(names))
 
 
 def _has_index(frame: "pd.DataFrame") -> bool:
     """Whether the index says more than the order."""
     pandas = problems.needed("pandas", "A table")
-    index = frame.index
-    plain = isinstance(index, pandas.RangeIndex)
-    return not (plain and index.start == 0 and index.step == 1)
+    plain = pandas.RangeIndex(len(frame))
+    return frame.index.name is not None or not frame.index.equals(plain)
 
 
 def _numbers(path: Path, answer: Any) -> np.ndarray:
@@ -163,3 +167,25 @@ def _numbers(path: Path, answer: Any) -> np.ndarray:
             ".parquet."
         )
     return answer
+
+
+def _named_images(
+    folder: Path, answer: Any, names: Sequence[str] | None
+) -> dict[str, np.ndarray]:
+    """File name to pixels."""
+    problems.needed("PIL.Image", "A folder of images")
+    answer = np.asarray(answer)
+    channels = answer.shape[-1] if answer.ndim == 4 else None
+    if answer.dtype != np.uint8 or channels not in (1, 3, 4):
+        raise ValueError(
+            f"{str(folder)!r} would be a folder of images. Expected bytes of "
+            f"shape (N, height, width, 1, 3 or 4). Received: {answer.dtype} "
+            f"of shape {answer.shape}. Name a file, such as answers.npy."
+        )
+    if names is None:
+        digits = len(str(len(answer) - 1))
+        names = [f"{i:0{digits}d}" for i in range(len(answer))]
+    if channels == 1:
+        answer = answer[..., 0]
+    files_of = [f"{Path(name).with_suffix('')}.png" for name in names]
+    return dict(zip(files_of, answer, strict=True))
