@@ -247,7 +247,8 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     """Print figures of a preset on test data."""
     model, (train, test) = _model_and_data(arguments)
     wanted: dict[str, Any] = {"terms": {}}
-    if isinstance(model.space, (spaces.Array, spaces.Image)):
+    numbers = isinstance(model.space, (spaces.Array, spaces.Image))
+    if numbers and model.missing == "refuse":
         wanted["squared_error"] = {}
     if arguments.samples:
         wanted["nll"] = {"samples": arguments.samples}

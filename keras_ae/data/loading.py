@@ -103,6 +103,10 @@ def load(
     """
     path = Path(path)
     reader = _reader(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no file {str(path)!r}. Expected one to read."
+        )
     known = _options(reader)
     if "verbose" in inspect.signature(reader).parameters:
         options["verbose"] = verbose
@@ -169,10 +173,6 @@ def _reader(path: Path) -> Callable:
         return READERS["/"]
     for suffix, reader in READERS.items():
         if path.name.lower().endswith(suffix):
-            if not path.exists():
-                raise FileNotFoundError(
-                    f"There is no file {str(path)!r}. Expected one to read."
-                )
             return reader
     known = sorted({*READERS} - {"/"})
     raise ValueError(
