@@ -100,7 +100,7 @@ def _terms(
     with model.evaluation_seeds():
         for low in range(0, rows, BATCH):
             batch = keras.tree.map_structure(
-                lambda leaf, low=low: leaf[low : low + BATCH], x
+                lambda leaf, low=low: np.asarray(leaf[low : low + BATCH]), x
             )
             parts.append(keras.tree.map_structure(_by_row, terms(batch)))
             sizes.append(len(examples(batch)))

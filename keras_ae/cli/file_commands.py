@@ -66,6 +66,8 @@ def run_score(arguments: argparse.Namespace, verbose: int) -> None:
     model, found = _opened(arguments, verbose)
     with compiled.progress(verbose):
         scores = model.score_samples(found.rows)
+    if _is_long(model, found.rows):  # one for each point, not each window
+        scores = model.space.points(scores, len(found.rows))
     _write(arguments.out, model, scores, found, "score")
 
 
@@ -118,6 +120,12 @@ def _opened(
     return model, rows_of(model, arguments.data, trained | own, verbose)
 
 
+def _is_long(model: BaseAutoencoder, rows: Any) -> bool:
+    """Whether rows are one long series, which the model sees windows of."""
+    space = model.space
+    return isinstance(space, spaces.Series) and space.is_long(rows)
+
+
 def _write(
     out: str,
     model: BaseAutoencoder,
@@ -129,8 +137,8 @@ def _write(
     names = None
     if found is not None and not hasattr(answer, "columns"):
         names = getattr(found.rows, "index", found.names)
-        if names is not None and len(names) != len(answer):
-            names = None
+        if names is not None:
+            names = names[: len(answer)]  # windows by their first points
     image = isinstance(model.space, spaces.Image)
     if image and answer.ndim == len(model.space.shape) + 1:
         answer = model.space.array(answer, "uint8")

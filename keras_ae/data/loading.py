@@ -120,12 +120,30 @@ def load(
         unknown = registry.unknown("option", name, options_of(path))
         raise ValueError(f"{unknown} They are those of {path.name!r}.")
     rows, names = reader(path, **options)
-    long = window is not None or _is_series(space)
-    if long and _is_frame(rows):
+    if isinstance(space, spaces.Series):
+        window = space.length
+    if window is not None and _is_frame(rows):
         rows = series.as_series(path, rows)
     if space is None:
         space = _space(path, rows, window, counts)
     return Data(space, rows, names)
+
+
+def space_of(rows: Any) -> spaces.BaseSpace:
+    """The space of examples by what they are: a data frame is a table, bytes
+    of rank 3 or 4 are images, sparse rows of whole numbers are counts.
+
+    Example:
+        >>> space_of(np.zeros([5, 8, 8, 3], "uint8"))
+        Image(height=8, width=8, channels=3, levels=256)
+    """
+    if _is_frame(rows):
+        return spaces.Table.from_frame(rows)
+    if sparse.issparse(rows) and cells.whole(rows):
+        return spaces.Counts.from_counts(rows)
+    if rows.dtype == np.uint8 and len(rows.shape) in (3, 4):
+        return spaces.Image(*rows.shape[1:])
+    return spaces.Array(rows.shape[1:])
 
 
 def options_of(path: str | Path) -> frozenset[str]:
@@ -190,34 +208,12 @@ def _options(reader: Callable) -> frozenset[str]:
 def _space(
     path: Path, rows: Any, window: int | None, counts: bool | None
 ) -> spaces.BaseSpace:
-    """The space of rows, learned from them."""
+    """The space of the rows of a file, learned from them."""
     if window is not None:
-        if sparse.issparse(rows) or rows.ndim > 2:
-            raise problems.unreadable(
-                path,
-                "one long series, (T,) or (T, channels), to cut windows from",
-                f"shape {rows.shape}",
-                "Leave `window` away.",
-            )
-        window = validation.check_count("window", window)
-        if len(rows) < window:
-            raise problems.unreadable(
-                path,
-                f"a series of at least one window, {window} points",
-                f"{len(rows)} points",
-                "Say a shorter window.",
-            )
+        _check_long(path, rows, window)
         return spaces.Series.from_series(rows, window)
     if counts:
-        if not cells.whole(np.asarray(rows) if _is_frame(rows) else rows):
-            raise problems.unreadable(
-                path, "counts: whole numbers, 0 or more", "other numbers"
-            )
         return spaces.Counts.from_counts(rows)
-    if _is_frame(rows):
-        return spaces.Table.from_frame(rows)
-    if sparse.issparse(rows):
-        return spaces.Array(rows.shape[1:])
     if rows.ndim == 1:
         raise problems.unreadable(
             path,
@@ -225,15 +221,26 @@ def _space(
             f"shape {rows.shape}",
             "Say window=128 (--window 128).",
         )
-    if rows.dtype == np.uint8 and rows.ndim in (3, 4):
-        return spaces.Image(*rows.shape[1:])
-    return spaces.Array(rows.shape[1:])
+    return space_of(rows)
 
 
-def _is_series(space: spaces.BaseSpace | None) -> bool:
-    return space is not None and isinstance(
-        space, getattr(spaces, "Series", ())
-    )
+def _check_long(path: Path, rows: Any, window: int) -> None:
+    """Refuse what is no series of a window at least."""
+    validation.check_count("window", window)
+    if sparse.issparse(rows) or rows.ndim > 2:
+        raise problems.unreadable(
+            path,
+            "one long series, (T,) or (T, channels), to cut windows from",
+            f"shape {rows.shape}",
+            "Leave `window` away.",
+        )
+    if len(rows) < window:
+        raise problems.unreadable(
+            path,
+            f"a series of at least one window, {window} points",
+            f"{len(rows)} points",
+            "Say a shorter window.",
+        )
 
 
 def _is_frame(rows: Any) -> bool:

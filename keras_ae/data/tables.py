@@ -1,5 +1,7 @@
 """Tables: `.csv`, `.tsv`, `.parquet`, as pandas reads them, but strictly."""
 
+import contextlib
+import re
 import warnings
 from collections.abc import Collection
 from pathlib import Path
@@ -11,6 +13,7 @@ from keras_ae.data import problems
 if TYPE_CHECKING:
     import pandas as pd
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?").fullmatch
 _COMMA = r"\s*[+-]?\d*,\d+\s*"
 
 
@@ -28,7 +31,8 @@ def read_csv(
 
     Args:
         path: File. The delimiter is that of its first line; decimal commas
-            are understood where fields are not parted by commas.
+            are understood where fields are not parted by commas, and dates
+            such as 2026-01-31.
         text: Columns that hold text, whatever it looks like: codes, numbers
             of houses.
         holes: Words that stand for nothing, beside empty fields, NA, NaN,
@@ -64,9 +68,10 @@ def read_csv(
         frame = pandas.read_csv(path, **given)
         if delimiter != "," and any(_decimal_commas(frame, text)):
             frame = pandas.read_csv(path, decimal=",", **given)
-    frame = without(path, frame.iloc[:records], drop)
-    for name in frame.columns.difference([*text]):
+    frame = without(path, frame.iloc[:records].copy(), drop)
+    for name in frame.columns.difference([*text], sort=False):
         _check_one_type(path, frame[name])
+        frame[name] = _dates(frame[name])
     return frame, None
 
 
@@ -116,6 +121,19 @@ def _decimal_commas(frame: "pd.DataFrame", text: Collection[str]) -> list[bool]:
         for name in frame.columns.difference([*text])
         if frame[name].dtype.kind not in "biuf" and frame[name].notna().any()
     ]
+
+
+def _dates(column: "pd.Series") -> "pd.Series":
+    """Dates of ISO 8601 as such, if there is nothing else; or as it is."""
+    pandas = problems.needed("pandas", "A table")
+    words = column.dropna()
+    if column.dtype.kind in "biufM" or not len(words):
+        return column
+    if not words.map(lambda w: isinstance(w, str) and bool(_DATE(w))).all():
+        return column
+    with contextlib.suppress(ValueError):  # the 30th of February
+        return pandas.to_datetime(column, format="ISO8601")
+    return column
 
 
 def _check_one_type(path: Path, column: "pd.Series") -> None:

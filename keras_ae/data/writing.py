@@ -25,7 +25,7 @@ def write(
     """Write what a model answers; the suffix says as what.
 
     `.csv`, `.tsv` and `.parquet` hold a DataFrame, or an array of one or two
-    axes; `.npy` and `.npz` an array, in the latter under `x`. A path without
+    axes, or windows of series, one after the other; `.npy` and `.npz` an array, in the latter under `x`. A path without
     suffix is a folder, for bytes of images, which become PNG files.
 
     Args:
@@ -138,15 +138,20 @@ def _frame(
         answer = answer.to_frame()
     if not isinstance(answer, pandas.DataFrame):
         answer = np.asarray(answer)
-        if answer.ndim not in (1, 2):
+        if answer.ndim not in (1, 2, 3):
             raise ValueError(
-                f"{path.name!r} holds tables. Expected an answer of one or "
-                f"two axes. Received: shape {answer.shape}. Write an array: "
+                f"{path.name!r} holds tables. Expected an answer of one to "
+                f"three axes. Received: shape {answer.shape}. Write an array: "
                 ".npy or .npz."
             )
         columns = [name]
-        if answer.ndim == 2:
-            columns = [f"{name}{i}" for i in range(answer.shape[1])]
+        if answer.ndim > 1:
+            columns = [f"{name}{i}" for i in range(answer.shape[-1])]
+        if answer.ndim == 3:
+            names = pandas.MultiIndex.from_product(
+                map(range, answer.shape[:2]), names=("window", "step")
+            )
+            answer = answer.reshape(-1, answer.shape[-1])
         answer = pandas.DataFrame(answer, columns=columns)
     return answer if names is None else answer.set_axis(pandas.Index(names))
 

@@ -35,6 +35,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ae import data as user_data
 from keras_ae import spaces
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
@@ -159,7 +160,9 @@ def _train(
         steps_per_epoch = x.batches(batch_size)
     else:
         steps_per_epoch = -(-len(measures.examples(x)) // batch_size)
-    model.adapt(x)
+    # Of a file there may be more than fits in memory as floats.
+    apart = -(-steps_per_epoch * batch_size // shards.SAMPLE)
+    model.adapt(x[::apart] if "path" in recipe["data"] else x)
     if "start" in settings:
         start(model, settings["start"])
     weights = {}
@@ -326,7 +329,7 @@ def _examples(
     if "path" in wanted:
         return splits_of.of_file(wanted, int(verbose == 1))
     (x, y), (x_test, y_test) = datasets.load(wanted["name"])
-    space = x.shape[1:]
+    space = user_data.space_of(x)
     if "shards" in wanted:
         surplus = sorted(set(wanted) - {"name", "shards", "window"})
         if surplus:
