@@ -25,8 +25,9 @@ def write(
     """Write what a model answers; the suffix says as what.
 
     `.csv`, `.tsv` and `.parquet` hold a DataFrame, or an array of one or two
-    axes, or windows of series, one after the other; `.npy` and `.npz` an array, in the latter under `x`. A path without
-    suffix is a folder, for bytes of images, which become PNG files.
+    axes, or windows of series one after the other; `.npy` and `.npz` an array,
+    in the latter under `x`. A path without suffix is a folder, for bytes of
+    images, which become PNG files.
 
     Args:
         path: File, or folder, to write; files there are replaced.
