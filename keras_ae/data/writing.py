@@ -154,14 +154,18 @@ def _frame(
             )
             answer = answer.reshape(-1, answer.shape[-1])
         answer = pandas.DataFrame(answer, columns=columns)
-    return answer if names is None else answer.set_axis(pandas.Index(names))
+    if names is None:
+        return answer
+    is_index = isinstance(names, pandas.Index)
+    return answer.set_axis(names if is_index else pandas.Index(names))
 
 
 def _has_index(frame: "pd.DataFrame") -> bool:
     """Whether the index says more than the order."""
     pandas = problems.needed("pandas", "A table")
     plain = pandas.RangeIndex(len(frame))
-    return frame.index.name is not None or not frame.index.equals(plain)
+    named = any(name is not None for name in frame.index.names)
+    return named or not frame.index.equals(plain)
 
 
 def _numbers(path: Path, answer: Any) -> np.ndarray:
