@@ -221,7 +221,13 @@ def _space(
             f"shape {rows.shape}",
             "Say window=128 (--window 128).",
         )
-    return space_of(rows)
+    try:
+        return space_of(rows)
+    except ValueError as error:
+        advice = "Columns are left out by drop=NAMES (--drop NAME)."
+        raise problems.FileError(
+            f"{path.name}: {error}{f' {advice}' * _is_frame(rows)}"
+        ) from error
 
 
 def _check_long(path: Path, rows: Any, window: int) -> None:
