@@ -20,9 +20,9 @@ from keras_ae.data import tables
 RNG = np.random.default_rng(0)
 
 
-def csv(folder, text, name="rows.csv", encoding="utf-8", **options):
+def csv(folder, body, name="rows.csv", encoding="utf-8", **options):
     path = folder / name
-    path.write_bytes(text.encode(encoding))
+    path.write_bytes(body.encode(encoding))
     return tables.read_csv(path, **options)[0]
 
 
@@ -324,9 +324,9 @@ def test_pixels_of_a_folder_are_those_of_its_files(tmp_path):
 
 def test_sizes_are_made_equal_on_request(tmp_path):
     picture(tmp_path, "a.png")
-    half = np.zeros([10, 30, 3], "uint8")
-    half[:, 10:20] = 255  # the middle
-    Image.fromarray(half).save(tmp_path / "b.png")
+    wide = np.zeros([10, 30, 3], "uint8")
+    wide[:, 4:26] = 255  # the middle, and what the filter sees beside it
+    Image.fromarray(wide).save(tmp_path / "b.png")
     with pytest.raises(ValueError, match=r"6x8 \(a.png\), 10x30 .*--image-s"):
         data.load(tmp_path)
     rows = data.load(tmp_path, image_size=5).rows
