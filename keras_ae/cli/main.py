@@ -96,7 +96,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe has seen enough; nothing more is flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (
+        *(ValueError, TypeError, OSError),
+        *(ArithmeticError, ImportError),  # NonFiniteError, a missing extra
+    ) as error:
         print(f"keras-ae: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -163,8 +163,8 @@ def is_path(name: str) -> bool:
         >>> is_path("data/rows.csv"), is_path("mnist")
         (True, False)
     """
-    known = name.lower().endswith(tuple(READERS))
-    return known or Path(name).exists() or Path(name).name != name
+    path = Path(name)
+    return bool(path.suffix) or path.name != name or path.exists()
 
 
 def fingerprint(path: str | Path) -> str:
