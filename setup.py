@@ -21,6 +21,9 @@ EXPORT = [
     "openvino>=2024.5",
     "jax>=0.5",
 ]
+# Files of tables, and folders of images. The first pyarrow that runs nothing
+# that a file tells it to; the first Pillow that tells transparent images.
+DATA = ["pandas>=2.1", "pyarrow>=14.0.1", "pillow>=10.1"]
 
 setup(
     name="keras-ae",
@@ -70,7 +73,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.6.1",  # 3.6.0 was withdrawn
             "hypothesis>=6.100",
-            "pandas>=2.1",
+            *DATA,
             # Builds the wheel that is tested; as pyproject.toml asks for.
             "setuptools>=77",
             "ruff>=0.9",
@@ -79,6 +82,8 @@ setup(
         ],
         # Writes ONNX, OpenVINO and StableHLO files, checks and runs them.
         "export": EXPORT,
+        # `keras_ae.data.load` of tables and images.
+        "data": DATA,
         # Rivals to be timed against.
         "bench": ["torch>=2.4", "jax>=0.4.30", "optax>=0.2", "pythae>=0.1.2"],
     },

@@ -12,6 +12,7 @@ if _keras.backend.backend() != "tensorflow":
     )
 
 from keras_ae import contract as contract  # noqa: E402
+from keras_ae import data as data  # noqa: E402
 from keras_ae import spaces as spaces  # noqa: E402
 from keras_ae.analysis import callbacks as callbacks  # noqa: E402
 from keras_ae.analysis import evaluation as evaluation  # noqa: E402

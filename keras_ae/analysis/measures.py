@@ -57,6 +57,8 @@ def measure(
     Raises:
         ValueError: If a figure is unknown, or a probe finds no labels.
     """
+    train, (x, y) = splits
+    splits = train, (model.as_rows(x), y)
     figures = {}
     for name, settings in wanted.items():
         validation.check_in("metrics", name, _FIGURES)
@@ -98,7 +100,7 @@ def _terms(
     with model.evaluation_seeds():
         for low in range(0, rows, BATCH):
             batch = keras.tree.map_structure(
-                lambda leaf, low=low: leaf[low : low + BATCH], x
+                lambda leaf, low=low: np.asarray(leaf[low : low + BATCH]), x
             )
             parts.append(keras.tree.map_structure(_by_row, terms(batch)))
             sizes.append(len(examples(batch)))

@@ -184,7 +184,7 @@ def reconstructions(
         ax: Axes to draw on.
     """
     _check_images(model)
-    target = keras.tree.flatten(model.check_inputs(x))[0]
+    target, *_ = _originals(model, x)
     images = np.stack([target, model.reconstruct(x)])
     ax = _axes(ax, 0.7 * len(target) + 1, 1.8)
     rows, _ = _mosaic(ax, images)
@@ -232,7 +232,7 @@ def overview(model: BaseAutoencoder, x: Rows, ax: Axes | None = None) -> Figure:
         ax: Axes to draw on.
     """
     _check_images(model)
-    target, *given = keras.tree.flatten(model.check_inputs(x))
+    target, *given = _originals(model, x)
     names = ["original", "reconstruction"]
     images = [target, model.reconstruct(x)]
     if model.prior is not None:
@@ -394,6 +394,12 @@ def score_field(
     return ax.figure
 
 
+def draws(model: BaseAutoencoder) -> bool:
+    """Whether a model makes images, which can be drawn."""
+    shape = model.decoder.event_shape
+    return len(shape) == 3 and shape[-1] in (1, 3)
+
+
 def _axes(ax: Axes | None, width: float, height: float) -> Axes:
     """The given axes, or those of a new figure, size in inches."""
     if ax is not None:
@@ -404,12 +410,19 @@ def _axes(ax: Axes | None, width: float, height: float) -> Axes:
 
 def _check_images(model: BaseAutoencoder) -> None:
     shape = model.decoder.event_shape
-    if len(shape) != 3 or shape[-1] not in (1, 3):
+    if not draws(model):
         raise ValueError(
             f"{type(model).__name__} {model.name!r} makes no images. Expected "
             "examples of shape (height, width, 1) or (height, width, 3). "
             f"Received: {shape}"
         )
+
+
+def _originals(model: BaseAutoencoder, x: Rows) -> list[np.ndarray]:
+    """Images as the model sees them, bytes as grey levels too; and what it
+    is told beside them."""
+    images, *given = keras.tree.flatten(model.check_inputs(x))
+    return [np.asarray(model.space.tensor(images)), *given]
 
 
 def _mosaic(ax: Axes, images: np.ndarray, gap: int = GAP) -> tuple:

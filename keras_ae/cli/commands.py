@@ -14,9 +14,12 @@ import keras
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from keras_ae import spaces
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
 from keras_ae.cli import demo
+from keras_ae.cli import file_commands
+from keras_ae.cli import main
 from keras_ae.cli import tables
 from keras_ae.cli import workers
 from keras_ae.core import registry
@@ -78,7 +81,9 @@ def add_flags(parser: argparse.ArgumentParser, target: str) -> None:
         return
     parser.usage = f"keras-ae train {target} [options]"
     group = parser.add_argument_group("training")
-    group.add_argument("--data", default="digits", help="data set [digits]")
+    group.add_argument(
+        "--data", default="digits", help="data set, file or folder [digits]"
+    )
     group.add_argument(
         "--binarization", choices=["dynamic"], help="draw bits at every epoch"
     )
@@ -89,6 +94,7 @@ def add_flags(parser: argparse.ArgumentParser, target: str) -> None:
             default=default,
             help=f"[{default}]",
         )
+    main.add_file_options(parser)
     cls = registry.get(target)
     group = parser.add_argument_group(f"model: {tables.summary(cls)}")
     for name, parameter, text in _arguments(cls):
@@ -207,13 +213,16 @@ def _recipe(arguments: argparse.Namespace) -> dict[str, Any]:
         if name.startswith("model_")
     }
     seed = model.pop("seed", 0)
-    data = {"name": arguments.data}
+    data = file_commands.wanted(arguments)
+    if "path" in data:
+        model = file_commands.likelihood(data) | model
     if arguments.binarization:
         data["binarization"] = arguments.binarization
     if "condition" in model:
         data["condition"] = "labels"
     variant = arguments.target
-    name = f"{variant.replace('-', '_')}_{arguments.data}"
+    stem = Path(arguments.data).name.partition(".")[0]
+    name = f"{variant.replace('-', '_')}_{stem}"
     return {
         "preset": Path(arguments.out).name if arguments.out else name,
         "description": tables.summary(registry.get(variant)),
@@ -237,7 +246,10 @@ def _publish(
 def run_evaluate(arguments: argparse.Namespace) -> None:
     """Print figures of a preset on test data."""
     model, (train, test) = _model_and_data(arguments)
-    wanted: dict[str, Any] = {"terms": {}, "squared_error": {}}
+    wanted: dict[str, Any] = {"terms": {}}
+    numbers = isinstance(model.space, (spaces.Array, spaces.Image))
+    if numbers and model.missing == "refuse":
+        wanted["squared_error"] = {}
     if arguments.samples:
         wanted["nll"] = {"samples": arguments.samples}
     splits = train, _first(test, arguments.rows)
@@ -251,7 +263,7 @@ def run_reconstruct(arguments: argparse.Namespace) -> None:
 
 
 def run_sample(arguments: argparse.Namespace) -> None:
-    """Draw new images."""
+    """Draw new images, or write new examples to a file."""
     model = store.load(arguments.preset)
     if model.prior is None:
         raise ValueError(
@@ -261,8 +273,29 @@ def run_sample(arguments: argparse.Namespace) -> None:
     options = {}
     if arguments.condition is not None:
         options["condition"] = _value(arguments.condition)
+    if file_commands.is_data_file(arguments.out):
+        options |= {"n": arguments.n, "seed": arguments.seed}
+        file_commands.sample_to_file(
+            model, arguments.out, _verbose(), **options
+        )
+        return
     figure = plots.samples(model, arguments.n, arguments.seed, **options)
     _save(figure, arguments.out)
+
+
+def run_impute(arguments: argparse.Namespace) -> None:
+    """Fill in the holes of a file."""
+    file_commands.run_impute(arguments, _verbose())
+
+
+def run_score(arguments: argparse.Namespace) -> None:
+    """Score the rows of a file."""
+    file_commands.run_score(arguments, _verbose())
+
+
+def run_embed(arguments: argparse.Namespace) -> None:
+    """Write the codes of the rows of a file."""
+    file_commands.run_embed(arguments, _verbose())
 
 
 def run_export(arguments: argparse.Namespace) -> None:
@@ -346,9 +379,11 @@ def run_sheet(arguments: argparse.Namespace) -> None:
 
 def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
     """A preset, compiled, and the splits of its data set or another."""
-    data = store.metadata(arguments.preset).get("data") or {}
+    about = store.metadata(arguments.preset)
+    data = about.get("recipe", about).get("data") or {}
     if arguments.data:
-        data["name"] = arguments.data
+        given = file_commands.wanted(arguments)
+        data = {key: data[key] for key in data if key != "path"} | given
     if not data:
         raise ValueError(
             f"The preset {arguments.preset!r} does not say what data it is "
@@ -356,6 +391,9 @@ def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
         )
     model = store.load(arguments.preset)
     model.compile()
+    if arguments.data and "path" in data:  # all of it is new to the model
+        found = file_commands.rows_of(model, arguments.data, data, _verbose())
+        return model, ((found.rows, None), (found.rows, None))
     return model, recipes.data({"data": data})
 
 
@@ -375,7 +413,9 @@ def _verbose() -> int:
 
 
 def _first(x: Rows, rows: int | None) -> Rows:
-    return keras.tree.map_structure(lambda a: a[:rows], x)
+    return keras.tree.map_structure(
+        lambda a: None if a is None else a[:rows], x
+    )
 
 
 def _print_figures(metrics: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ errors come at once; the work is in `keras_ae.cli.commands`.
 """
 
 import argparse
+import ast
 import contextlib
 import importlib
 import os
@@ -13,6 +14,61 @@ import tempfile
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
+
+#: What a preset does with a file, answers written to another.
+_ON_FILES = {
+    "impute": "fill in what is missing in a file",
+    "score": "tell how normal each row of a file is, in nats",
+    "embed": "write the code of each row of a file",
+}
+
+#: Option of `keras_ae.data.load` -> what it is on the command line.
+FILE_OPTIONS: dict[str, dict[str, Any]] = {
+    "window": {
+        "type": int,
+        "metavar": "N",
+        "help": "cut a long series into windows of so many points",
+    },
+    "image_size": {
+        "type": ast.literal_eval,
+        "metavar": "N",
+        "help": "pixels of each side of images, or height,width",
+    },
+    "channels": {
+        "type": int,
+        "choices": [1, 3],
+        "help": "make all images grey (1), or colors (3)",
+    },
+    "skip_broken": {
+        "action": "store_true",
+        "help": "leave out files of a folder that are no whole images",
+    },
+    "text": {
+        "action": "append",
+        "metavar": "COLUMN",
+        "help": "a column that is text, whatever it looks like; repeatable",
+    },
+    "holes": {
+        "action": "append",
+        "metavar": "WORD",
+        "help": "a word that stands for nothing, such as '?'; repeatable",
+    },
+    "drop": {
+        "action": "append",
+        "metavar": "COLUMN",
+        "help": "a column to leave out; repeatable",
+    },
+    "header": {
+        "action": argparse.BooleanOptionalAction,
+        "help": "whether the first line of a .csv names its columns",
+    },
+    "encoding": {"help": "of a .csv [utf-8]"},
+    "key": {"metavar": "NAME", "help": "of the array in a file of several"},
+    "counts": {
+        "action": argparse.BooleanOptionalAction,
+        "help": "whether numbers are counts [of .h5ad and .h5]",
+    },
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,11 +96,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe has seen enough; nothing more is flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, TypeError, OSError) as error:
+    except (
+        *(ValueError, TypeError, OSError),
+        *(ArithmeticError, ImportError),  # NonFiniteError, a missing extra
+    ) as error:
         print(f"keras-ae: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options of files."""
+    group = parser.add_argument_group("files")
+    for name, settings in FILE_OPTIONS.items():
+        group.add_argument(
+            "--" + name.replace("_", "-"),
+            dest=f"file_{name}",
+            default=argparse.SUPPRESS,
+            **settings,
+        )
 
 
 def _imports() -> argparse.ArgumentParser:
@@ -156,8 +227,13 @@ def _parsers(
     added.add_argument("--data", help="as in `evaluate`")
     added.add_argument("-n", type=int, default=10, help="images (default: 10)")
     picture(added)
-    added = preset("sample", "draw new images")
-    added.add_argument("-n", type=int, default=16, help="images (default: 16)")
+    for name, text in _ON_FILES.items():
+        added = preset(name, text)
+        added.add_argument("data", help="file or folder to read")
+        added.add_argument("--out", required=True, help="file to write")
+        add_file_options(added)
+    added = preset("sample", "draw new images, or write new rows to a file")
+    added.add_argument("-n", type=int, default=16, help="how many [16]")
     added.add_argument("--seed", type=int, default=0, help="(default: 0)")
     added.add_argument("--condition", help="for conditional variants")
     picture(added)

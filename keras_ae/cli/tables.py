@@ -136,7 +136,7 @@ def bundled_presets(pattern: str = "*") -> Table:
 def data(about: dict[str, Any]) -> str:
     """The data of a preset in a few words."""
     wanted = about.get("data") or {}
-    words = [wanted.get("name", "unknown")]
+    words = [wanted.get("name", wanted.get("path", "unknown"))]
     if wanted.get("binarization"):
         words.append(f"({wanted['binarization']} binarization)")
     return " ".join(words)

@@ -1,8 +1,11 @@
 """Compiled, batched inference: arrays in, NumPy out, bounded memory."""
 
+import contextlib
+import contextvars
 import functools
 from collections.abc import Callable
 from collections.abc import Hashable
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -17,6 +20,7 @@ from keras_ae.model import finite
 
 BATCH_SIZE = 256
 KEPT = 64  # compiled functions of one model; the oldest goes first
+_VERBOSE = contextvars.ContextVar("verbose", default=0)
 
 
 class Functions:
@@ -118,6 +122,16 @@ def arguments(cls: type[AutoConfig]) -> tuple[str, ...]:
     return tuple(cls.parameters())
 
 
+@contextlib.contextmanager
+def progress(verbose: int = 1) -> Iterator[None]:
+    """Inside, `batched` shows a bar, rows that are done, if verbose is 1."""
+    token = _VERBOSE.set(verbose)
+    try:
+        yield
+    finally:
+        _VERBOSE.reset(token)
+
+
 def batched(
     model: keras.Model,
     function: Callable,
@@ -142,6 +156,7 @@ def batched(
     size = len(keras.tree.flatten(rows)[0])
     batch = min(batch_size or BATCH_SIZE, 1 << max(size - 1, 0).bit_length())
     compiled = graph(model, function, reduce_retracing=True)
+    bar = keras.utils.Progbar(size, verbose=_VERBOSE.get(), unit_name="row")
     results = []
     for start in range(0, size, batch):
         part = keras.tree.map_structure(
@@ -150,6 +165,7 @@ def batched(
         results.append(
             keras.tree.map_structure(lambda t: t.numpy(), compiled(part))
         )
+        bar.update(min(start + batch, size))
     return keras.tree.map_structure(
         lambda *parts: np.concatenate(parts)[:size], *results
     )

@@ -17,7 +17,9 @@ a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
 `"start"`, a preset whose encoder and decoder it starts from, `"kl_warmup"`,
 epochs in which the weight of the KL rises to 1, and `"beta_1"` of Adam. Data
 may have `"shards"`, a folder of rows on disk that are trained on instead of
-those of that name; see `keras_ae.shards`.
+those of that name; see `keras_ae.shards`. Instead of a name they may have
+`"path"`, a file or folder, and the options of `keras_ae.data.load`: a tenth of
+its rows is for testing.
 """
 
 import contextlib
@@ -33,6 +35,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ae import data as user_data
 from keras_ae import spaces
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
@@ -48,6 +51,7 @@ from keras_ae.model.base import BaseAutoencoder
 from keras_ae.model.checkpoint import Checkpoint
 from keras_ae.parts import schedules
 from keras_ae.zoo import datasets
+from keras_ae.zoo import splits as splits_of
 from keras_ae.zoo import store
 
 KEYS = (
@@ -131,13 +135,14 @@ def train(
     if replicas.is_chief(strategy):
         owned = _claimed(folder, recipe)
     with owned:
-        (x, _), _ = data(recipe)
+        space, ((x, _), _) = _examples(recipe, verbose)
         _check_workers(strategy, recipe, x)
-        return _train(recipe, x, folder, verbose, strategy)[0]
+        return _train(recipe, space, x, folder, verbose, strategy)[0]
 
 
 def _train(
     recipe: dict[str, Any],
+    space: tuple | spaces.BaseSpace,
     x: Rows,
     folder: Path,
     verbose: int,
@@ -146,17 +151,18 @@ def _train(
     """The trained model, and the seconds of its epochs."""
     settings = recipe["training"]
     batch_size, epochs = settings["batch_size"], settings["epochs"]
-    examples = measures.examples(x)
-    shape, steps_per_epoch = examples.shape[1:], -(-len(examples) // batch_size)
-    if isinstance(x, shards.Shards):
-        steps_per_epoch = x.batches(batch_size)
-        if x.dtype == "uint8":
-            shape = spaces.Image(*shape)
     # The scope is for variables alone: what one worker did in it by itself,
     # such as saving, would wait for the others.
     with strategy.scope():
-        model = create(recipe, shape)
-    model.adapt(x)
+        model = create(recipe, space)
+    x = model.as_rows(x)
+    if isinstance(x, shards.Shards):
+        steps_per_epoch = x.batches(batch_size)
+    else:
+        steps_per_epoch = -(-len(measures.examples(x)) // batch_size)
+    # Of a file there may be more than fits in memory as floats.
+    apart = -(-steps_per_epoch * batch_size // shards.SAMPLE)
+    model.adapt(x[::apart] if "path" in recipe["data"] else x)
     if "start" in settings:
         start(model, settings["start"])
     weights = {}
@@ -193,21 +199,26 @@ def publish(
     """
     one = tf.distribute.get_strategy()
     with _claimed(Path(runs) / recipe["preset"], recipe) as work:
-        splits = data(recipe)
-        model, seconds = _train(recipe, splits[0][0], work, verbose, one)
+        space, splits = _examples(recipe, verbose)
+        x = splits[0][0]
+        model, seconds = _train(recipe, space, x, work, verbose, one)
     _, (x, y) = splits
     model.compile()
-    halve(model)
-    picture = plots.overview(model, examples_of_each(x, y))
+    pictures = {}
+    if "path" not in recipe["data"]:
+        halve(model)
+    if plots.draws(model):
+        shown = examples_of_each(model.as_rows(x), y)
+        pictures[PICTURE] = plots.overview(model, shown)
     about = {
-        "picture": PICTURE,
+        **({"picture": PICTURE} if pictures else {}),
         "description": recipe["description"],
         "data": described(recipe["data"]),
         "recipe": recipe,
         "metrics": measures.measure(model, recipe["metrics"], splits, verbose),
         "wall_time": round(seconds, 3),
     }
-    store.save(model, folder, {PICTURE: picture}, **about)
+    store.save(model, folder, pictures, **about)
 
 
 def warmup(steps: int) -> schedules.BaseSchedule:
@@ -307,8 +318,18 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     take. With `"shards": FOLDER` the training images are those that
     `keras_ae.shards.write` wrote there, and y is None.
     """
+    return _examples(recipe)[1]
+
+
+def _examples(
+    recipe: dict[str, Any], verbose: int = 0
+) -> tuple[tuple | spaces.BaseSpace, tuple[tuple, tuple]]:
+    """What one example is, and the splits that `data` gives."""
     wanted = recipe["data"]
+    if "path" in wanted:
+        return splits_of.of_file(wanted, int(verbose == 1))
     (x, y), (x_test, y_test) = datasets.load(wanted["name"])
+    space = user_data.space_of(x)
     if "shards" in wanted:
         surplus = sorted(set(wanted) - {"name", "shards", "window"})
         if surplus:
@@ -318,6 +339,7 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
             )
         window = {k: wanted[k] for k in ("window",) if k in wanted}
         x, y = shards.Shards(wanted["shards"], **window), None
+        space = x.row if x.dtype != "uint8" else spaces.Image(*x.row)
     binarization = validation.check_in(
         "binarization", wanted.get("binarization"), _PREPROCESSING
     )
@@ -329,11 +351,14 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     )
     if condition == "labels":
         x, x_test = (x, y), (x_test, y_test)
-    return (x, y), (x_test, y_test)
+    return space, ((x, y), (x_test, y_test))
 
 
 def described(wanted: dict[str, Any]) -> dict[str, Any]:
     """The data of a recipe, with their hash and what `data` does to them."""
+    if "path" in wanted:
+        sha256 = splits_of.fingerprint(wanted)
+        return wanted | {"sha256": sha256, "preprocessing": splits_of.WORDS}
     if "shards" in wanted:
         sha256 = shards.Shards(wanted["shards"]).sha256
         wanted = wanted | {"sha256_of_shards": sha256}
@@ -396,12 +421,14 @@ def recompute(
             f"{sorted(about)}. Write it with `keras-ae train`."
         )
     used = about["data"]
-    received = datasets.fingerprint(used["name"])
+    received = splits_of.fingerprint(used)
     if received != used.get("sha256"):
+        source = used.get("path", used.get("name"))
+        advice = "" if "path" in used else " Look at the file in KERAS_AE_DATA."
         raise ValueError(
             f"The preset {str(name)!r} was measured on other data. Expected "
-            f"{used['name']!r} with sha256 {used.get('sha256')}. Received: "
-            f"{received}. Look at the file in KERAS_AE_DATA."
+            f"{source!r} with sha256 {used.get('sha256')}. Received: "
+            f"{received}.{advice}"
         )
     model = store.load(name)
     model.compile()

@@ -1,0 +1,159 @@
+"""Lines of a table of text: looked at one by one, before pandas reads it."""
+
+import contextlib
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+from typing import Any
+
+import keras
+
+from keras_ae.core import validation
+from keras_ae.data import problems
+
+DELIMITERS = ",;\t|"
+COUNTED = 10_000  # records between two looks at how far it is
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
+
+
+def check(
+    path: Path, header: bool | None, encoding: str, verbose: int
+) -> tuple[list[str], str, int]:
+    """Names of the columns, the delimiter, and the number of records, once
+    all lines are seen to have the same fields."""
+    names: list[str] = []
+    count = blank = 0  # records; empty lines since the last of them
+    with _text(path, encoding) as (lines, raw):
+        mark = "\N{ZERO WIDTH NO-BREAK SPACE}"  # some write one in front
+        first = next((line for line in lines if line.strip(f" \r\n{mark}")), "")
+        delimiter = _delimiter(path, first)
+        lines.seek(0)
+        size = path.stat().st_size
+        bar = keras.utils.Progbar(size, verbose=verbose, unit_name="byte")
+        reader = csv.reader(
+            lines, delimiter=delimiter, skipinitialspace=True, strict=True
+        )
+        for record in _records(path, reader):
+            if not record:
+                blank += 1
+                continue
+            if not names:
+                record[0] = record[0].removeprefix(mark)
+                names = _named(path, record, header)
+                count, blank = int(header is False), 0
+                continue
+            if len(record) != len(names):
+                raise problems.unreadable(
+                    path,
+                    f"{len(names)} fields in every line, as in the first",
+                    f"{len(record)} in line {reader.line_num}: "
+                    f"{delimiter.join(record)[:80]!r}",
+                )
+            # An empty line of a table of one column is a hole.
+            count, blank = count + 1 + blank * (len(names) == 1), 0
+            if not count % COUNTED:
+                bar.update(min(size, raw.tell()))
+        bar.update(size, finalize=True)
+    if not count:
+        raise problems.unreadable(
+            path, "at least one row", f"the columns {names} alone"
+        )
+    return names, delimiter, count
+
+
+@contextlib.contextmanager
+def _text(
+    path: Path, encoding: str
+) -> Iterator[tuple[io.TextIOWrapper, IO[bytes]]]:
+    """The text of a file, and its bytes; what cannot be read says so."""
+    try:
+        with open(path, "rb") as raw:
+            data = gzip.open(raw) if path.suffix == ".gz" else raw
+            lines = io.TextIOWrapper(data, encoding, newline="")
+            yield lines, raw
+    except UnicodeError as error:
+        raise problems.unreadable(
+            path,
+            f"text in {encoding}",
+            f"bytes that are none{_first_undecoded(path, encoding)} ({error})",
+            "Say what it is: encoding='cp1252' (--encoding cp1252), 'latin-1', "
+            "'utf-16', ...",
+        ) from error
+    except LookupError as error:
+        expected = "the name of an encoding, such as 'utf-8'"
+        raise ValueError(
+            validation.invalid("encoding", expected, encoding)
+        ) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise problems.unreadable(path, "a gzip file", error) from error
+
+
+def _first_undecoded(path: Path, encoding: str) -> str:
+    """Where the first line is that is no text; lines end in a byte."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode(encoding)
+            except UnicodeError:
+                return f" in line {number}"
+    return ""
+
+
+def _records(path: Path, reader: Any) -> Iterator[list[str]]:
+    """Those of a `csv.reader`; an error says in which line."""
+    try:
+        yield from reader
+    except csv.Error as error:
+        received = f"{error} in line {reader.line_num}"
+        raise problems.unreadable(path, "a table of text", received) from error
+
+
+def _delimiter(path: Path, first: str) -> str:
+    """What parts the fields: what is most often in the first line."""
+    if not first.strip():
+        raise problems.unreadable(path, "names of columns, and rows", "nothing")
+    if "\0" in first:
+        raise problems.unreadable(path, "a table of text", "zero bytes")
+    bare = re.sub(r'"[^"]*"', "", first)
+    return max(DELIMITERS, key=bare.count)
+
+
+def _named(path: Path, record: list[str], header: bool | None) -> list[str]:
+    """Names of the columns, from the first line or numbered."""
+    if header is False:
+        return [f"x{i}" for i in range(len(record))]
+    if header is None and any(map(_NUMBER.fullmatch, map(str.strip, record))):
+        raise problems.unreadable(
+            path,
+            "names of columns in the first line",
+            f"numbers in {record[:8]}",
+            "Say header=False (--no-header) if there are no names, header=True "
+            "(--header) if these are names.",
+        )
+    check_names(path, record)
+    return record
+
+
+def check_names(path: Path, names: list) -> None:
+    """Refuse columns without a name of their own; the first may be an index.
+
+    Raises:
+        ValueError: If there are some.
+    """
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    empty = [i + 1 for i, name in enumerate(names) if i and name == ""]
+    if twice or empty:
+        raise problems.unreadable(
+            path,
+            "a name of its own for each column",
+            f"the same name twice: {problems.listed(twice)}"
+            if twice and twice != [""]
+            else f"none for column {problems.listed(empty)}",
+        )

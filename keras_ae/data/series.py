@@ -1,0 +1,76 @@
+"""Long series: a table of numbers, row after row in time."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+from keras_ae.data import problems
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Names of columns of numbers that tell when, not what, if they never fall.
+CLOCKS = ("time", "timestamp", "date", "datetime", "index", "t")
+
+
+def as_series(path: Path, frame: "pd.DataFrame") -> "pd.DataFrame":
+    """A table of numbers, row after row in time; the column that tells the
+    time becomes the index.
+
+    Raises:
+        ValueError: If another column is no number, or time goes back.
+    """
+    pandas = problems.needed("pandas", "A table")
+    clock = _clock(frame)
+    if clock is not None:
+        name, stamps = clock
+        frame = frame.drop(columns=name).set_index(
+            pandas.Index(stamps, name=name)
+        )
+        back = (~(stamps[1:] >= stamps[:-1])).nonzero()[0]
+        if len(back):
+            raise problems.unreadable(
+                path,
+                f"times in the column {name!r} that never go back",
+                f"{stamps[back[0] + 1]} after {stamps[back[0]]} in row "
+                f"{back[0] + 2}",
+                "Sort the rows.",
+            )
+    for name in frame.columns:
+        if frame[name].dtype.kind not in "biuf":
+            row = frame[name].first_valid_index()
+            raise problems.unreadable(
+                path,
+                "a series of numbers, beside one column of times",
+                f"the column {name!r} with {frame[name].get(row)!r}",
+                f"Leave it out by drop=({name!r},) (--drop {name}).",
+            )
+    if not frame.size:
+        raise problems.unreadable(
+            path, "a column of values", f"a column of times alone, {name!r}"
+        )
+    return frame.astype("float64")
+
+
+def _clock(frame: "pd.DataFrame") -> tuple[str, Any] | None:
+    """The column that tells the time, and its values: the first whose text is
+    dates, or that has such a name and grows."""
+    pandas = problems.needed("pandas", "A table")
+    for name in frame.columns:
+        column = frame[name]
+        kind = column.dtype.kind
+        if kind == "M":
+            return name, pandas.DatetimeIndex(column)
+        if kind in "biuf":
+            known = str(name).strip().lower() in CLOCKS
+            if known and column.is_monotonic_increasing:
+                return name, pandas.Index(column)
+            continue
+        for form in ("ISO8601", "mixed"):
+            try:
+                return name, pandas.DatetimeIndex(
+                    pandas.to_datetime(column, format=form)
+                )
+            except (ValueError, TypeError):
+                continue
+    return None

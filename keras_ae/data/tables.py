@@ -1,0 +1,158 @@
+"""Tables: `.csv`, `.tsv`, `.parquet`, as pandas reads them, but strictly."""
+
+import contextlib
+import re
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_ae.data import lines
+from keras_ae.data import problems
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?").fullmatch
+_COMMA = r"\s*[+-]?\d*,\d+\s*"
+
+
+def read_csv(
+    path: Path,
+    *,
+    text: Collection[str] = (),
+    holes: Collection[str] = (),
+    drop: Collection[str] = (),
+    header: bool | None = None,
+    encoding: str = "utf-8",
+    verbose: int = 0,
+) -> tuple["pd.DataFrame", None]:
+    """A table of text, once every line is seen to have all its fields.
+
+    Args:
+        path: File. The delimiter is that of its first line; decimal commas
+            are understood where fields are not parted by commas, and dates
+            such as 2026-01-31.
+        text: Columns that hold text, whatever it looks like: codes, numbers
+            of houses.
+        holes: Words that stand for nothing, beside empty fields, NA, NaN,
+            null and the like: `"?"`.
+        drop: Columns to leave out.
+        header: Whether the first line names the columns. By default it has
+            to, without numbers.
+        encoding: Of the text.
+        verbose: 1 shows a progress bar.
+    """
+    pandas = problems.needed("pandas", "A table")
+    names, delimiter, records = lines.check(path, header, encoding, verbose)
+    unknown = sorted({*text} - {*names})
+    if unknown:
+        raise problems.unreadable(
+            path, f"columns of text among {names}", f"text={unknown}"
+        )
+    given = {
+        "sep": delimiter,
+        "encoding": encoding,
+        "dtype": dict.fromkeys(text, str),
+        "header": None if header is False else 0,
+        "names": names if header is False else None,
+        # What `to_csv` writes: the first column, without a name, is the index.
+        "index_col": 0 if names[0] == "" and len(names) > 1 else False,
+        "skip_blank_lines": len(names) > 1,  # of one column, they are holes
+        "skipinitialspace": True,
+        "na_values": list(holes),
+        "low_memory": False,
+    }
+    expected = "a table of text"
+    with problems.reading(path, expected, pandas.errors.ParserError):
+        frame = pandas.read_csv(path, **given)
+        if delimiter != "," and any(_decimal_commas(frame, text)):
+            frame = pandas.read_csv(path, decimal=",", **given)
+    frame = without(path, frame.iloc[:records].copy(), drop)
+    for name in frame.columns.difference([*text], sort=False):
+        _check_one_type(path, frame[name])
+        frame[name] = _dates(frame[name])
+    return frame, None
+
+
+def read_parquet(
+    path: Path, *, drop: Collection[str] = ()
+) -> tuple["pd.DataFrame", None]:
+    """A Parquet file; types are those that it says.
+
+    Args:
+        path: File.
+        drop: Columns to leave out.
+    """
+    pandas = problems.needed("pandas", "A table")
+    problems.needed("pyarrow", "A Parquet file")
+    with problems.reading(path, "a Parquet file", ValueError, OSError):
+        frame = pandas.read_parquet(path, engine="pyarrow")
+    return without(path, frame, drop), None
+
+
+def without(
+    path: Path, frame: "pd.DataFrame", drop: Collection[str]
+) -> "pd.DataFrame":
+    """The table without some columns, if any cell is left and all columns
+    have names of their own."""
+    unknown = [name for name in drop if name not in frame.columns]
+    if unknown:
+        warnings.warn(
+            f"{path.name!r} has no columns {unknown} to drop. Expected some "
+            f"of {problems.listed([*frame.columns], 20)}.",
+            UserWarning,
+            stacklevel=4,
+        )
+    frame = frame.drop(columns=[*drop], errors="ignore")
+    lines.check_names(path, [*frame.columns])
+    if not frame.size:
+        raise problems.unreadable(
+            path,
+            "at least one row and one column",
+            f"{len(frame)} rows of the columns {[*frame.columns]}",
+        )
+    return frame
+
+
+def _decimal_commas(frame: "pd.DataFrame", text: Collection[str]) -> list[bool]:
+    return [
+        frame[name].dropna().str.fullmatch(_COMMA).all()
+        for name in frame.columns.difference([*text])
+        if frame[name].dtype.kind not in "biuf" and frame[name].notna().any()
+    ]
+
+
+def _dates(column: "pd.Series") -> "pd.Series":
+    """Dates of ISO 8601 as such, if there is nothing else; or as it is."""
+    pandas = problems.needed("pandas", "A table")
+    words = column.dropna()
+    if column.dtype.kind in "biufM" or not len(words):
+        return column
+    if not words.map(lambda w: isinstance(w, str) and bool(_DATE(w))).all():
+        return column
+    with contextlib.suppress(ValueError):  # the 30th of February
+        return pandas.to_datetime(column, format="ISO8601")
+    return column
+
+
+def _check_one_type(path: Path, column: "pd.Series") -> None:
+    """Refuse a column with numbers and with words."""
+    if column.dtype.kind in "biuf":
+        return
+    pandas = problems.needed("pandas", "A table")
+    values = column.dropna()
+    number = pandas.to_numeric(values, errors="coerce").notna()
+    if number.any() and not number.all():
+        odd = values[~number]
+        word = odd.iloc[0]
+        place = column.index.get_indexer_for([odd.index[0]])[0] + 1
+        raise problems.unreadable(
+            path,
+            f"one type in the column {column.name!r}",
+            f"{int(number.sum())} numbers and {len(odd)} texts, the first "
+            f"{word!r} in row {place}",
+            f"If such a word stands for nothing, say holes=({word!r},) "
+            f"(--holes {word!r}); if the column holds text, "
+            f"text=({column.name!r},) (--text {column.name}).",
+        )
