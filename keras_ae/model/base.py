@@ -140,10 +140,8 @@ class BaseAutoencoder(
 
     def posterior(self, batch: Batch, moment: Moment) -> tfd.Distribution:
         """q(z|x), batch `[B]`."""
-        features = self.space.features(batch.x)
-        return self.encoder(
-            self.told(features, batch), training=moment.training
-        )
+        told = self.told(self.space.features(batch.x), batch)
+        return self.encoder(told, training=moment.training)
 
     def code(self, posterior: tfd.Distribution) -> tf.Tensor:
         """The code that stands for a posterior, `[B, ...]`: its mean."""
@@ -315,12 +313,8 @@ class BaseAutoencoder(
 
     @final
     def build(self, input_shape: Shapes) -> None:
-        """Build the parts that are not built yet; done once.
-
-        Args:
-            input_shape: Of a batch of rows, as the model is called with them,
-                and of what it is given.
-        """
+        """Build the parts that are not built yet, on the shape of a batch of
+        rows, and of what is given; done once."""
         if self.built:
             return
         own: tuple = (None, *self.space.shape)
@@ -337,18 +331,13 @@ class BaseAutoencoder(
     def build_on(self, x: Rows) -> None:
         """Build on the shapes of a batch, if that is not done."""
         if not self.built:
-            shapes: tuple = (None, *self.space.row_shape)
-            if self.given is not None:
-                shapes = shapes, (None, *x[1].shape[1:])
-            self.build(shapes)
+            own: tuple = (None, *self.space.row_shape)
+            told = self.given is not None
+            self.build((own, (None, *x[1].shape[1:])) if told else own)
 
     def build_parts(self, input_shape: Shapes) -> None:
-        """Build encoder, decoder; a variant with more parts adds its own.
-
-        Args:
-            input_shape: Of a batch of tensors of the space, and of what the
-                model is given.
-        """
+        """Build encoder, decoder, on the shape of a batch of tensors, and of
+        what is given; a variant with more parts adds its own."""
         code_shape = (None, *self.encoder.event_shape)
         if self.given is None:
             shapes = input_shape, code_shape

@@ -32,7 +32,7 @@ class Columns(BaseHead):
         ...     keras.Sequential([keras.layers.Dense(8)]), head, 4
         ... )
         >>> row = network(tf.zeros([1, 2]))
-        >>> np.round(row.mean(), 2).tolist()
+        >>> np.round(row.mean().numpy().astype(float), 2).tolist()
         [[0.0, 0.33, 0.33, 0.33]]
 
     Reference: Nazabal, Olmos, Ghahramani, Valera, 2020. Handling incomplete
@@ -71,8 +71,12 @@ class Columns(BaseHead):
                 head.build((*input_shape[:-1], width))
                 head.built = True
 
-    def call(self, *parts: tf.Tensor, rank: int) -> tfd.Distribution:
-        """See `BaseHead.call`; events of one axis."""
+    def call(
+        self, *parts: tf.Tensor, rank: int, exposure: tf.Tensor | None = None
+    ) -> tfd.Distribution:
+        """See `BaseHead.call`; events of one axis, whose counts, if some are,
+        have no total in common."""
+        del exposure
         if rank != 1:
             expected = "events of one axis, the columns"
             raise ValueError(validation.invalid("rank", expected, rank))
