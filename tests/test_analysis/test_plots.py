@@ -338,7 +338,7 @@ def test_bytes_are_drawn_as_grey_levels():
     model = keras_ae.Autoencoder.create(space, 2, hidden=(8,), seed=0)
     x = np.random.default_rng(0).integers(0, 256, (3, 6, 5), dtype="uint8")
     for draw in (plots.overview, plots.reconstructions):
-        tile = _tile(_ax(draw(model, x)), 0, 1)
+        tile = _tile(_ax(draw(model, x)), 0, 1, shape=space.shape)
         np.testing.assert_allclose(tile, x[1] / 255, rtol=1e-6)
 
 

@@ -71,13 +71,18 @@ class Columns(BaseHead):
                 head.build((*input_shape[:-1], width))
                 head.built = True
 
-    def call(self, *parts: tf.Tensor, rank: int) -> tfd.Distribution:
+    def call(
+        self,
+        *parts: tf.Tensor,
+        rank: int,
+        exposure: tf.Tensor | None = None,
+    ) -> tfd.Distribution:
         """See `BaseHead.call`; events of one axis."""
         if rank != 1:
             expected = "events of one axis, the columns"
             raise ValueError(validation.invalid("rank", expected, rank))
         blocks = [
-            head(*own, rank=1)
+            head(*own, rank=1, exposure=exposure)
             for head, own in zip(
                 self.likelihoods, self._shared_out(parts), strict=True
             )
