@@ -70,8 +70,8 @@ def read_csv(
             frame = pandas.read_csv(path, decimal=",", **given)
     frame = without(path, frame.iloc[:records].copy(), drop)
     for name in frame.columns.difference([*text], sort=False):
-        _check_one_type(path, frame[name])
         frame[name] = _dates(frame[name])
+        _check_one_type(path, frame[name])
     return frame, None
 
 
@@ -129,21 +129,23 @@ def _dates(column: "pd.Series") -> "pd.Series":
     words = column.dropna()
     if column.dtype.kind in "biufM" or not len(words):
         return column
-    if not words.map(lambda w: isinstance(w, str) and bool(_DATE(w))).all():
+    if not _DATE(str(words.iloc[0])):
         return column
-    with contextlib.suppress(ValueError):  # the 30th of February
+    with contextlib.suppress(ValueError):  # other words, the 30th of February
         return pandas.to_datetime(column, format="ISO8601")
     return column
 
 
 def _check_one_type(path: Path, column: "pd.Series") -> None:
     """Refuse a column with numbers and with words."""
-    if column.dtype.kind in "biuf":
+    if column.dtype.kind in "biufM":
         return
     pandas = problems.needed("pandas", "A table")
-    values = column.dropna()
-    number = pandas.to_numeric(values, errors="coerce").notna()
-    if number.any() and not number.all():
+    words = column.dropna().drop_duplicates()
+    numbers = words[pandas.to_numeric(words, errors="coerce").notna()]
+    if 0 < len(numbers) < len(words):
+        values = column.dropna()
+        number = values.isin(numbers)
         odd = values[~number]
         word = odd.iloc[0]
         place = column.index.get_indexer_for([odd.index[0]])[0] + 1

@@ -196,7 +196,9 @@ def take(rows: Any, index: np.ndarray) -> tf.Tensor:
     """The rows `[..., event]` at indices `[...]`."""
     if tf.is_tensor(rows):
         return tf.gather(rows, index)
-    taken = rows[index]  # `take` would copy all of what is a view
+    # Of an array, `take` would copy all of what is a view.
+    array = isinstance(rows, np.ndarray)
+    taken = rows[index] if array else rows.take(index)
     return tf.convert_to_tensor(taken.astype(dtype_of(rows), copy=False))
 
 

@@ -333,6 +333,15 @@ def test_overview_without_a_prior_has_two_rows(x):
     assert len(_labels(_ax(plots.overview(model, x[:3])).yaxis)) == 2
 
 
+def test_bytes_are_drawn_as_grey_levels():
+    space = keras_ae.spaces.Image(6, 5)
+    model = keras_ae.Autoencoder.create(space, 2, hidden=(8,), seed=0)
+    x = np.random.default_rng(0).integers(0, 256, (3, 6, 5), dtype="uint8")
+    for draw in (plots.overview, plots.reconstructions):
+        tile = _tile(_ax(draw(model, x)), 0, 1, shape=space.shape)
+        np.testing.assert_allclose(tile, x[1] / 255, rtol=1e-6)
+
+
 def test_contact_sheet_shows_each_picture_under_its_name(tmp_path):
     images = np.random.default_rng(0).uniform(size=(4, 6, 5, 3))
     pictures = {f"model_{i}": tmp_path / f"{i}.png" for i in range(4)}

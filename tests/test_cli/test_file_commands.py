@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 import keras_ae
 from keras_ae import data
@@ -152,10 +153,14 @@ def test_a_series(capsys):
 
 
 def test_counts():
-    with h5py.File("cells.h5", "w") as file:
-        file["X"] = RNG.poisson(1.0, (40, 6)).astype("float32")
-    preset = trained("cells.h5")
-    run("embed", preset, "cells.h5", "--out", "codes.npy")
+    x = sparse.csr_matrix(RNG.poisson(1.0, (40, 6)).astype("float32"))
+    with h5py.File("cells.h5ad", "w") as file:
+        group = file.create_group("X")
+        group.attrs.update({"encoding-type": "csr_matrix", "shape": x.shape})
+        for part in ("data", "indices", "indptr"):
+            group[part] = getattr(x, part)
+    preset = trained("cells.h5ad")
+    run("embed", preset, "cells.h5ad", "--out", "codes.npy")
     assert np.load("codes.npy").shape == (40, 2)
 
 
