@@ -35,10 +35,10 @@ FILE = Path(os.environ.get("KERAS_AE_DATA", ".")) / "20ng_etm.npz"
 TOPICS = 50
 HIDDEN = (256,)
 BATCH = 128
-EPOCHS = {"VAE": 15, "ProdLDA": 40}
+EPOCHS = {"VAE": 15, "ProdLDA": 20}
 WARMUP = 0.5  # of the training, while the weight of the KL term rises to 1
 RATE = {"VAE": 1e-3, "ProdLDA": 5e-3}
-PASSES = 10  # of latent Dirichlet allocation
+PASSES = 5  # of latent Dirichlet allocation
 TOP = 10  # words of a topic that are read
 
 
@@ -114,7 +114,9 @@ def create(kind: str, space: keras_ae.spaces.Counts, seed: int):
     )
     if kind == "VAE":
         return model
-    topics = keras.Sequential([keras.layers.Softmax(dtype="float32")])
+    # The deviation of the logits of Dirichlet(1 / TOPICS), by Laplace.
+    scale = keras.layers.Rescaling(np.sqrt(TOPICS - 1))
+    topics = keras.Sequential([scale, keras.layers.Softmax()])
     decoder = keras_ae.DistributionNetwork(topics, "multinomial", space.size)
     return keras_ae.VAE(model.encoder, decoder, space=space, seed=seed)
 

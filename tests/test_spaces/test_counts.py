@@ -282,7 +282,8 @@ def test_config():
 
 
 def test_saved_and_exported(tmp_path):
-    model = make(likelihood="poisson")
+    space = spaces.Counts.from_counts(X)
+    model = keras_ae.VAE.create(space, 2, hidden=(8,), likelihood="poisson")
     model.save(tmp_path / "model.keras")
     twin = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(twin.embed(X), model.embed(X))
