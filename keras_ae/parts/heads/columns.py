@@ -81,7 +81,7 @@ class Columns(BaseHead):
             expected = "events of one axis, the columns"
             raise ValueError(validation.invalid("rank", expected, rank))
         blocks = [
-            head(*own, rank=1, exposure=exposure)
+            head(*own, rank=1)
             for head, own in zip(
                 self.likelihoods, self._shared_out(parts), strict=True
             )
