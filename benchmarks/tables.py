@@ -16,7 +16,6 @@ all sets: `RECIPE`.
 
 import argparse
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -182,8 +181,9 @@ def run_adult(arguments: argparse.Namespace, results: dict) -> None:
     results["adult"] = found | {"published": PUBLISHED}
     common.write("tables", results)
     print({n: round(v, 4) for n, v in found.items()}, flush=True)
-    if arguments.drawn:
-        drawn.to_csv(Path(arguments.drawn), index=False)
+    if arguments.picture:
+        figure = keras_ae.plots.table(train, drawn)
+        keras_ae.plots.save(figure, arguments.picture)
 
 
 def main() -> None:
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--masks", default="1,2,3")
     parser.add_argument("--rivals", default="mean,knn,iterative,forest")
     parser.add_argument("--steps", type=int, default=4 * STEPS)
-    parser.add_argument("--drawn", help="file for the drawn rows of Adult")
+    parser.add_argument("--picture", help="of real and drawn rows of Adult")
     arguments = parser.parse_args()
     results = common.read("tables")
     for name in arguments.which:
