@@ -321,25 +321,6 @@ def test_a_saved_model_takes_rows_of_numbers(tmp_path):
     np.testing.assert_allclose(-found, vae.score_samples(df), rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", keras_ae.variants())
-def test_every_variant_takes_tables(name):
-    cls = keras_ae.get(name)
-    case, _ = cls.contract_case()
-    case = {
-        k: v for k, v in case.items() if k not in ("input_shape", "likelihood")
-    }
-    built = cls.create(TABLE, **case | {"hidden": (8,)})
-    x = TABLE.rows("x", DF)
-    if built.given is not None:
-        x = (x, np.arange(N) % built.given.size)
-    batch, moment = built.batch(x), built.moment(training=True)
-    forward = built.forward(batch, moment)
-    for term, value in built.loss_terms(forward, moment).items():
-        assert np.isfinite(value).all(), term
-    mean = built.reconstruction(batch, built.moment()).numpy()
-    assert TABLE.array(mean, like=DF).dtypes.equals(DF.dtypes)
-
-
 def test_a_column_says_what_it_is():
     number = columns.learn(pd.Series([1.5, 2.5, 9.0], name="x"))
     assert "positive" in repr(number)
