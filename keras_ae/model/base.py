@@ -255,8 +255,7 @@ class BaseAutoencoder(
         if self.missing == "mask":
             mask, seen = ~tf.math.is_nan(target), ~tf.math.is_nan(x)
             target = tf.where(mask, target, 0.0)
-            # Asked so, converters to ONNX do not multiply NaN by 0.
-            x = tf.where(tf.math.is_nan(x), 0.0, x)
+            x = tf.where(tf.math.is_nan(x), 0.0, x)  # ONNX has no ~ here
         if weight is not None:
             weight = tf.cast(weight, tf.float32)
         return Batch(x, target, given, mask, None, weight, seen)
