@@ -20,12 +20,17 @@ tfd = tfp.distributions
 ARGUMENTS = {
     "Capacity": {"target": 2.0},
     "Classes": {"count": 3},
+    "Columns": {"likelihoods": ["gaussian", "bernoulli"], "widths": [1, 2]},
     "Constant": {"constant": 4.0},
     "Cosine": {"start": 0.5, "end": 4.0, "steps": 10},
     "Cyclical": {"start": 0.5, "end": 4.0, "period": 10},
     "EMACodebook": {"size": 6},
     "GaussianMixture": {"components": 3},
     "GradientCodebook": {"size": 6},
+    "KernelMixture": {
+        "centers": [[0.0, 1.0]] * 3,
+        "scales": [[0.5, 1.0], [1.0, 0.0], [0.1, 0.1]],
+    },
     "Linear": {"start": 4.0, "end": 0.0, "steps": 10},
     "Ordinal": {"levels": 3},
     "Sigmoid": {"start": 0.5, "end": 4.0, "steps": 10},
