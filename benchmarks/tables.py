@@ -89,13 +89,20 @@ def error(
     for true, guess, mask, kind in zip(
         data.T, filled.T, hidden.T, kinds, strict=True
     ):
+        mask = mask & ~np.isnan(true)  # some are missing in the source
+        if not mask.any():
+            continue
         off = (guess - true)[mask]
         if kind == "cat":
             found.append(np.mean(off != 0))
         elif kind == "ordinal":
-            found.append(np.abs(off).mean() / len(np.unique(true)))
+            found.append(
+                np.abs(off).mean() / len(np.unique(true[~np.isnan(true)]))
+            )
         else:
-            found.append(np.sqrt(np.mean(off**2)) / np.ptp(true))
+            found.append(
+                np.sqrt(np.mean(off**2)) / (np.nanmax(true) - np.nanmin(true))
+            )
     return float(np.mean(found))
 
 
