@@ -58,7 +58,7 @@ def log_likelihood(
     """
     _check_prior(model)
     samples = validation.check_count("samples", samples)
-    x = model.check_rows(x)
+    x = model.check_rows(model.as_rows(x))
     size = len(keras.tree.flatten(x)[0])
     function = compiled.graph(
         model,
@@ -152,7 +152,7 @@ def elbo(
     """
     _check_prior(model)
     samples = validation.check_count("samples", samples)
-    x = model.check_rows(x)
+    x = model.check_rows(model.as_rows(x))
     size = len(keras.tree.flatten(x)[0])
     # Seed and row numbers go in as data: one graph serves every seed, and
     # every batch has draws of its own.

@@ -56,7 +56,7 @@ def tangent_space(
     Reference: Rifai, Dauphin, Vincent, Bengio, Muller, 2011. The Manifold
         Tangent Classifier. NeurIPS.
     """
-    x = model.check_inputs(x)
+    x = model.check_inputs(model.as_rows(x))
     event_shape = keras.tree.flatten(x)[0].shape[1:]
     inputs, outputs = map(math.prod, (event_shape, model.encoder.event_shape))
     full = min(inputs, outputs)

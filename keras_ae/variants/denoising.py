@@ -103,7 +103,7 @@ class DenoisingAutoencoder(Autoencoder):
         return compiled.batched(
             self,
             lambda x: self._gradient(self.batch(x), variance),
-            self.check_inputs(x),
+            self.check_inputs(self.as_rows(x)),
             batch_size,
         )
 

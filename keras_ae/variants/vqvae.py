@@ -146,7 +146,7 @@ class VQVAE(Autoencoder):
 
     def codes(self, x: Rows, batch_size: int | None = None) -> np.ndarray:
         """Numbers of the codes of examples, int32 `[N, ...]`."""
-        x = self.check_inputs(x)
+        x = self.check_inputs(self.as_rows(x))
         return compiled.batched(self, self._codes, x, batch_size)
 
     def export_endpoints(self) -> dict[str, tuple]:

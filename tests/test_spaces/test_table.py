@@ -128,6 +128,15 @@ def test_a_model_speaks_frames():
     )
 
 
+def test_likelihoods_of_frames_are_those_of_rows():
+    vae, rows = model(), TABLE.rows("x", DF)
+    for of in (
+        keras_ae.evaluation.elbo,
+        lambda m, x: keras_ae.evaluation.log_likelihood(m, x, samples=5),
+    ):
+        np.testing.assert_array_equal(of(vae, DF.head(4)), of(vae, rows[:4]))
+
+
 def test_draws_have_the_shares_of_the_likelihood():
     # 2,000 draws of one code: shares within four standard errors.
     vae = model()
