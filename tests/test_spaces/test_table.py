@@ -9,6 +9,7 @@ import scipy.stats
 import tensorflow as tf
 
 import keras_ae
+from keras_ae.math import densities
 from keras_ae.math import kernels
 from keras_ae.spaces import Table
 from keras_ae.spaces import columns
@@ -192,6 +193,21 @@ def test_the_density_of_a_row_is_that_of_its_columns():
     known = x[:, 7:].sum(axis=1) == 1
     expected[known] += np.log(x[known, 7:] @ shares)
     np.testing.assert_allclose(found[known], expected[known], rtol=2e-4)
+
+
+def test_holes_add_nothing_to_the_density():
+    likelihood = model().decode(np.zeros([1, 2], "float32"))
+    x = TABLE.tensor(TABLE.rows("x", DF.iloc[[0]].fillna({"visits": 1.0})))
+    parts = tf.split(x, [4, 2, 1, 3], axis=1)  # numbers, bits, grades, city
+    scored = [
+        float(block.log_prob(part)[0])
+        for block, part in zip(likelihood.distributions, parts, strict=True)
+    ]
+    for hidden in range(1, 4):
+        seen = [tf.fill(tf.shape(p), i != hidden) for i, p in enumerate(parts)]
+        of = densities.masked(likelihood, tf.concat(seen, axis=1))
+        rest = sum(scored) - scored[hidden]
+        assert float(of.log_prob(x)[0]) == pytest.approx(rest, rel=1e-5)
 
 
 def test_kernels_are_a_density_near_the_sample():
