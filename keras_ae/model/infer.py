@@ -103,9 +103,16 @@ class Inference:
             >>> model.reconstruct(x, dtype="uint8").dtype
             dtype('uint8')
         """
-        rows = self.check_inputs(self.as_rows(x))
+        return self.reconstruct_rows(self.as_rows(x), batch_size, dtype, x)
+
+    @final
+    def reconstruct_rows(
+        self, rows: Rows, batch_size: int | None, dtype: DType, like: Any
+    ) -> Any:
+        """`reconstruct` of data `like`, once rows were made of them."""
+        rows = self.check_inputs(rows)
         values = compiled.batched(self, lambda x: self(x), rows, batch_size)
-        return self.space.array(values, dtype, first(x))
+        return self.space.array(values, dtype, first(like))
 
     @final
     def score_samples(

@@ -235,7 +235,7 @@ class FastTraining(settings.Settings):
         """
         rows = self.as_rows(x)
         if validation.is_array(rows) and steps is None and not callbacks:
-            return self.reconstruct(x, batch_size)
+            return self.reconstruct_rows(rows, batch_size, None, x)
         x = sharded.ordered(rows, batch_size)
         strategy = backend.strategy(self)
         if spread.has_workers(strategy) and isinstance(x, tf.data.Dataset):
