@@ -45,11 +45,11 @@ class Creation:
                 `spaces.Image(28, 28)`, or its shape without batch axis.
             latent_dim: Length of a code.
             network: `"linear"`, `"tied"` (linear, the decoder's weights those
-                of the encoder), `"mlp"`, `"gated"` or `"conv"`. Defaults to
+                of the encoder), `"mlp"`, `"gated"` or `"strided"`. Defaults to
                 `"mlp"`.
             hidden: Widths of the encoder's hidden layers, or filters of its
                 convolutions; the decoder mirrors them. Defaults to (512, 256)
-                for `"mlp"`, (300, 300) for `"gated"`, (32, 64) for `"conv"`.
+                for `"mlp"`, (300, 300) for `"gated"`, (32, 64) for `"strided"`.
             activation: Name of a Keras activation. Defaults to `"relu"`.
             posterior: Head of the encoder or its name, for example
                 `heads.Point("sigmoid")` for codes between 0 and 1.

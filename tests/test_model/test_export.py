@@ -333,7 +333,7 @@ def test_the_reconstruction_alone_is_one_file_of_onnx(name, tmp_path):
 @pytest.mark.parametrize("format", FORMATS)
 def test_convolutions_are_exported(format, tmp_path):
     model = keras_ae.Autoencoder.create(
-        (8, 8, 1), 2, network="conv", hidden=(2, 2)
+        (8, 8, 1), 2, network="strided", hidden=(2, 2)
     )
     path, *_ = exported(model, tmp_path, format)
     x = tf.random.stateless_uniform((5, 8, 8, 1), (0, 1))

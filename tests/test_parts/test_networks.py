@@ -18,7 +18,7 @@ def rng():
 
 def _conv(shape, latent_dim=3, **options):
     return keras_ae.Autoencoder.create(
-        shape, latent_dim, network="conv", hidden=(4, 6), seed=0, **options
+        shape, latent_dim, network="strided", hidden=(4, 6), seed=0, **options
     )
 
 
@@ -51,7 +51,7 @@ def test_conv_refuses_what_is_neither_image_nor_series():
         _conv((64,))
 
 
-@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("network", ["mlp", "strided"])
 @pytest.mark.parametrize("head", ["bernoulli", "gaussian"])
 def test_sample_axes_equal_a_loop(network, head, rng):
     model = keras_ae.Autoencoder.create(
@@ -130,7 +130,7 @@ def test_linear_is_linear(rng):
     assert len(model.trainable_variables) == 4  # two kernels, two biases
 
 
-@pytest.mark.parametrize("network", ["linear", "mlp", "conv"])
+@pytest.mark.parametrize("network", ["linear", "mlp", "strided"])
 def test_gradients_reach_every_weight(network, rng):
     model = keras_ae.VAE.create(
         (7, 9, 1), 3, network=network, activation="tanh", seed=0

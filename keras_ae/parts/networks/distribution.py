@@ -1,10 +1,9 @@
-"""Networks: from a body to a distribution, and bodies by name."""
+"""From a body to a distribution."""
 
 import math
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -18,11 +17,6 @@ from keras_ae.core.types import DType
 from keras_ae.core.types import Shapes
 from keras_ae.core.types import Tree
 from keras_ae.parts import heads
-from keras_ae.parts.bodies import conv_decoder as conv_decoder
-from keras_ae.parts.bodies import conv_encoder as conv_encoder
-from keras_ae.parts.bodies import gated as gated
-from keras_ae.parts.bodies import linear as linear
-from keras_ae.parts.bodies import mlp as mlp
 
 tfd = tfp.distributions
 
@@ -320,139 +314,3 @@ def sizes(x: tf.Tensor) -> list:
     """Sizes of all axes, static where known."""
     dynamic = tf.shape(x)
     return [dynamic[i] if n is None else n for i, n in enumerate(x.shape)]
-
-
-class Bodies(NamedTuple):
-    """What a name of a network stands for.
-
-    Attributes:
-        encoder: `(shape, hidden, activation=, condition=, event_shape=)` to a
-            Keras model: the shape of one input, the widths, the name of an
-            activation, the length of a condition vector or None, and the
-            shape of what is made of its output.
-        decoder: The same, from codes to features of examples.
-        hidden: Widths where none are given.
-    """
-
-    encoder: Callable
-    decoder: Callable
-    hidden: tuple[int, ...]
-
-
-def register(
-    name: str, encoder: Callable, decoder: Callable, hidden: Sequence[int]
-) -> None:
-    """Make a pair of bodies known as `create(..., network=name)`.
-
-    Args:
-        name: As in `keras_ae.register`.
-        encoder, decoder, hidden: see `Bodies`.
-
-    Raises:
-        ValueError: If the name is taken or not of the right form.
-
-    Example:
-        >>> def wide(shape, hidden, **options):
-        ...     return mlp(shape, [2 * width for width in hidden], **options)
-        >>> register("wide", wide, wide, hidden=(32,))
-        >>> vae = keras_ae.VAE.create((8,), latent_dim=2, network="wide")
-        >>> vae.encoder.body.output_shape
-        (None, 64)
-    """
-    hidden = validation.check_hidden("hidden", hidden)
-    registry.add("network", name, Bodies(encoder, decoder, hidden))
-
-
-def get(name: str) -> Bodies:
-    """The bodies of a network by name.
-
-    Raises:
-        ValueError: If the name is unknown.
-    """
-    return registry.find("network", name)
-
-
-register("linear", linear, linear, ())
-register("tied", linear, linear, ())
-register("mlp", mlp, mlp, (512, 256))
-register("gated", gated, gated, (300, 300))
-register("conv", conv_encoder, conv_decoder, (32, 64))
-
-
-def pair(
-    network: str,
-    input_shape: tuple,
-    latent_shape: tuple,
-    hidden: Sequence[int] | None = None,
-    **options: Any,
-) -> tuple[keras.Model, keras.Model]:
-    """Bodies of an encoder and of the decoder that mirrors it.
-
-    Args:
-        network: `"linear"`, `"tied"`, `"mlp"`, `"gated"`, `"conv"`, or a
-            name that was given to `register`.
-        input_shape: Shape of one example.
-        latent_shape: Shape of one code.
-        hidden: Widths (filters) of the encoder, input side first; the
-            decoder has them in reverse. Defaults to the network's own.
-        **options: `activation`, `condition`: see `mlp`.
-    """
-    encoder, decoder, default = get(network)
-    hidden = validation.check_hidden(
-        "hidden", default if hidden is None else hidden
-    )
-    return (
-        encoder(input_shape, hidden, event_shape=latent_shape, **options),
-        decoder(latent_shape, hidden[::-1], event_shape=input_shape, **options),
-    )
-
-
-#: Activations whose every output depends on one input.
-_ELEMENTWISE = [
-    keras.activations.get(name)
-    for name in (
-        "celu elu exponential gelu hard_sigmoid hard_silu hard_tanh leaky_relu "
-        "linear log_sigmoid mish relu relu6 selu sigmoid silu softplus "
-        "softsign tanh"
-    ).split()
-]
-
-
-def dense_stack(network: DistributionNetwork, inputs: int) -> list[tuple]:
-    """The layers of a deterministic network of dense layers only.
-
-    Args:
-        network: A built network with a `Point` head.
-        inputs: Number of values of one example.
-
-    Returns:
-        Each `Dense` layer with its activation, an elementwise function, the
-        first layer first and the code's last; empty if the network has any
-        other layer but `Flatten`, or is not a chain.
-    """
-    body = network.body
-    chain = isinstance(body, keras.Sequential) or (
-        isinstance(body, keras.Function)
-        and all(
-            len(layer["inbound_nodes"]) <= 1
-            for layer in body.get_config()["layers"]
-        )
-    )
-    if not chain or type(network.head) is not heads.Point:
-        return []
-    layers = [
-        layer
-        for layer in [*body.layers, network.projection]
-        if not isinstance(
-            layer, (keras.layers.InputLayer, keras.layers.Flatten)
-        )
-    ]
-    if any(type(layer) is not keras.layers.Dense for layer in layers):
-        return []
-    activations = [layer.activation for layer in layers[:-1]]
-    activations.append(keras.activations.get(network.head.activation))
-    if any(a not in _ELEMENTWISE for a in activations):
-        return []
-    if layers[0].kernel.shape[0] != inputs:  # works on the last axis alone
-        return []
-    return list(zip(layers, activations, strict=True))
