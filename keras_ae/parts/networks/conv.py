@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import keras
 
-from keras_ae.core import validation
 from keras_ae.parts.networks.dense import flat
 from keras_ae.parts.networks.subpixel import SubPixel
 
@@ -137,11 +136,12 @@ class Plan(NamedTuple):
             (((2, 2), (2, 2), (2, 1)), (4, 5), (4, 0))
         """
         if len(shape) - 1 not in _LAYERS:
-            expected = (
-                "series (length, channels), images (height, width, channels) "
-                "or volumes of three sides and channels, for network='conv'"
+            raise ValueError(
+                "Invalid shape for `network='conv'`. Expected series, (length, "
+                "channels), images, (height, width, channels), or volumes of "
+                f"three sides and channels. Received: {shape}. Use "
+                "network='mlp', or add a channel axis."
             )
-            raise ValueError(validation.invalid("shape", expected, shape))
         sides = shape[:-1]
         halvings = _between(sides, code[:-1])
         grid = halvings is not None and (

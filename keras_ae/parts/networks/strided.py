@@ -23,8 +23,8 @@ def strided_encoder(
     """
     if len(shape) not in _LAYERS:
         raise ValueError(
-            "Invalid shape for `network='strided'`. Expected images, (height, "
-            "width, channels), or series, (length, channels). Received: "
+            "Invalid shape for `network='strided'`. Expected series, (length, "
+            "channels), or images, (height, width, channels). Received: "
             f"{shape}. Use network='mlp', or add a channel axis."
         )
     layer, _, _ = _LAYERS[len(shape)]
