@@ -46,8 +46,9 @@ class Creation:
                 `spaces.Image(28, 28)`, or its shape without batch axis.
             latent_dim: Length of a code.
             network: `"linear"`, `"tied"` (linear, the decoder's weights those
-                of the encoder), `"mlp"`, `"gated"`, `"conv"` or `"strided"`.
-                Defaults to `"mlp"`.
+                of the encoder), `"mlp"`, `"gated"`; for images, series and
+                volumes `"conv"`, `"strided"` or `"transformer"`; for series
+                `"recurrent"`. Defaults to `"mlp"`.
             hidden: Widths of the encoder's hidden layers, or filters of its
                 convolutions; the decoder mirrors them. Defaults to (512, 256)
                 for `"mlp"`, (300, 300) for `"gated"`, (32, 64) for

@@ -234,8 +234,8 @@ def test_networks_that_cannot_be_tied():
 
 
 def test_unknown_network_and_widths_are_refused():
-    with pytest.raises(ValueError, match="network.*'rnn'"):
-        networks.pair("rnn", (4,), (2,))
+    with pytest.raises(ValueError, match="network.*'none'"):
+        networks.pair("none", (4,), (2,))
     with pytest.raises(ValueError, match="hidden.*-3"):
         networks.pair("mlp", (4,), (2,), (8, -3))
     with pytest.raises(ValueError, match=r"hidden.*no widths.*\(8,\)"):

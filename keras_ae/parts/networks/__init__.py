@@ -19,10 +19,23 @@ from keras_ae.parts.networks.named import Bodies as Bodies
 from keras_ae.parts.networks.named import get as get
 from keras_ae.parts.networks.named import pair as pair
 from keras_ae.parts.networks.named import register as register
+from keras_ae.parts.networks.recurrent import (
+    recurrent_decoder as recurrent_decoder,
+)
+from keras_ae.parts.networks.recurrent import (
+    recurrent_encoder as recurrent_encoder,
+)
 from keras_ae.parts.networks.strided import strided_decoder as strided_decoder
 from keras_ae.parts.networks.strided import strided_encoder as strided_encoder
 from keras_ae.parts.networks.subpixel import SubPixel as SubPixel
 from keras_ae.parts.networks.tied import Transposed as Transposed
+from keras_ae.parts.networks.transformer import Positions as Positions
+from keras_ae.parts.networks.transformer import (
+    transformer_decoder as transformer_decoder,
+)
+from keras_ae.parts.networks.transformer import (
+    transformer_encoder as transformer_encoder,
+)
 
 register("linear", linear, linear, ())
 register("tied", linear, linear, ())
@@ -30,3 +43,5 @@ register("mlp", mlp, mlp, (512, 256))
 register("gated", gated, gated, (300, 300))
 register("strided", strided_encoder, strided_decoder, (32, 64))
 register("conv", conv_encoder, conv_decoder, ())
+register("recurrent", recurrent_encoder, recurrent_decoder, (64,))
+register("transformer", transformer_encoder, transformer_decoder, (128, 128))

@@ -53,12 +53,12 @@ def conv_encoder(
         Layer Normalization. https://arxiv.org/abs/1607.06450
     """
     plan = Plan.of(shape, event_shape, hidden)
-    conv, pad, _ = _LAYERS[len(shape) - 1]
+    conv, pad, _ = LAYERS[len(shape) - 1]
     grid = plan.grid and not condition
     inputs = [keras.Input(_free(shape, plan) if grid else shape)]
     x = inputs[0]
     if plan.surplus:
-        x = pad(_sides(plan.surplus))(x)
+        x = pad(pairs(plan.surplus))(x)
     for width, strides in zip(plan.widths, plan.strides, strict=True):
         x = conv(width, 3, strides, "same")(x)
         x = _block(x, conv, activation)
@@ -87,7 +87,7 @@ def conv_decoder(
         Network. https://arxiv.org/abs/1609.05158
     """
     plan = Plan.of(event_shape, shape, hidden[::-1])
-    conv, _, crop = _LAYERS[len(event_shape) - 1]
+    conv, _, crop = LAYERS[len(event_shape) - 1]
     grid = plan.grid and not condition
     inputs = [keras.Input(_free(shape, plan) if grid else shape)]
     x = inputs[0]
@@ -104,7 +104,7 @@ def conv_decoder(
         x = SubPixel(strides)(x)
     x = layers.Activation(activation)(x)
     if plan.surplus:
-        x = crop(_sides(plan.surplus))(x)
+        x = crop(pairs(plan.surplus))(x)
     return keras.Model(inputs if condition else inputs[0], x, name="deconv")
 
 
@@ -135,7 +135,7 @@ class Plan(NamedTuple):
             >>> plan.strides, plan.smallest, plan.surplus
             (((2, 2), (2, 2), (2, 1)), (4, 5), (4, 0))
         """
-        if len(shape) - 1 not in _LAYERS:
+        if len(shape) - 1 not in LAYERS:
             raise ValueError(
                 "Invalid shape for `network='conv'`. Expected series, (length, "
                 "channels), images, (height, width, channels), or volumes of "
@@ -215,14 +215,14 @@ def _free(shape: tuple, plan: Plan) -> tuple:
     return (*[None] * (len(shape) - 1), shape[-1])
 
 
-def _sides(surplus: tuple) -> tuple:
+def pairs(surplus: tuple) -> tuple:
     """Places before and after, of each side, as Keras' layers want them."""
     pairs = tuple((n // 2, n - n // 2) for n in surplus)
     return pairs if len(pairs) > 1 else pairs[0]
 
 
 #: Number of sides -> convolution, what pads, what crops.
-_LAYERS = {
+LAYERS = {
     1: (layers.Conv1D, layers.ZeroPadding1D, layers.Cropping1D),
     2: (layers.Conv2D, layers.ZeroPadding2D, layers.Cropping2D),
     3: (layers.Conv3D, layers.ZeroPadding3D, layers.Cropping3D),
