@@ -28,8 +28,8 @@ ALLOWED = frozenset(
     Multiply Activation Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose
     GRU MultiHeadAttention Cropping1D Cropping2D Cropping3D
     ZeroPadding1D ZeroPadding2D ZeroPadding3D MaxPooling2D AveragePooling2D
-    UpSampling2D GlobalAveragePooling2D BatchNormalization LayerNormalization Dropout
-    RepeatVector LeakyReLU PReLU ReLU ELU Softmax Rescaling Identity
+    UpSampling2D GlobalAveragePooling2D BatchNormalization LayerNormalization
+    Dropout RepeatVector LeakyReLU PReLU ReLU ELU Softmax Rescaling Identity
     GlorotUniform GlorotNormal HeUniform HeNormal LecunUniform LecunNormal
     RandomNormal RandomUniform TruncatedNormal VarianceScaling Orthogonal
     Zeros Ones Constant L1 L2 L1L2 DTypePolicy
