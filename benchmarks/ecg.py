@@ -37,7 +37,7 @@ LEARNED = {"gaussian": {"scale": "learned", "start": "data"}}
 #: Name -> variant and settings; the first has the defaults of the space.
 MODELS = {
     "VAE": ("vae", {}),
-    "VAE, convolutions": ("vae", {"network": "conv"}),
+    "VAE, convolutions": ("vae", {"network": "strided"}),
     "VAE, Student-t": ("vae", {"likelihood": STUDENT}),
     "VAE, a deviation for each value": ("vae", {"likelihood": LEARNED}),
     "autoencoder": ("autoencoder", {}),

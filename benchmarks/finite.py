@@ -23,7 +23,7 @@ from keras_ae.model import watch
 #: Images of a pass, variant, arguments.
 MODELS = {
     "dense": (19_968, "vae", {"latent_dim": 20, "hidden": (512,)}),
-    "conv": (4_992, "vae", {"latent_dim": 20, "network": "conv"}),
+    "conv": (4_992, "vae", {"latent_dim": 20, "network": "strided"}),
     "iwae": (
         4_992,
         "iwae",

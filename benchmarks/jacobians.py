@@ -36,7 +36,7 @@ ENCODERS = {
         {"network": "linear", "posterior": "sigmoid"},
     ),
     "dense-2": ((784,), 128, 16, {"hidden": (256,)}),
-    "conv": ((28, 28, 1), 32, 4, {"network": "conv", "hidden": (8, 16)}),
+    "conv": ((28, 28, 1), 32, 4, {"network": "strided", "hidden": (8, 16)}),
 }
 LABELS = {
     "dense-1": "784-h, sigmoid code",

@@ -19,7 +19,7 @@ import keras_ae
 from benchmarks import common
 from keras_ae.core import markdown
 
-CONV = {"network": "conv", "hidden": (64, 128, 256, 512), "latent_dim": 256}
+CONV = {"network": "strided", "hidden": (64, 128, 256, 512), "latent_dim": 256}
 
 
 def timed(work: Callable[[], object], rounds: int = 3) -> tuple[float, float]:

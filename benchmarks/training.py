@@ -19,7 +19,7 @@ from keras_ae.core import markdown
 
 def ours(name: str, rows, **options):
     """`compile("adam")`, `fit(x, batch_size=128)`, nothing else set."""
-    shape = (28, 28, 1) if options.get("network") == "conv" else (784,)
+    shape = (28, 28, 1) if options.get("network") == "strided" else (784,)
     model = keras_ae.create(name, shape, seed=0, **options)
     model.compile("adam")
     rows = rows.reshape(-1, *shape)
@@ -60,7 +60,7 @@ def conv(rows) -> dict:
     variables, encode, decode = handwritten.conv_network()
     loss = handwritten.vae_loss(encode, decode)
     return {
-        "keras_ae": ours("vae", rows, latent_dim=20, network="conv"),
+        "keras_ae": ours("vae", rows, latent_dim=20, network="strided"),
         "stock Keras": handwritten.stock_keras(rows, "conv"),
         "hand-written graph loop": handwritten.tensorflow_loop(
             rows, variables, loss, jit=False

@@ -7,13 +7,11 @@ from typing import Any
 from typing import final
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae import spaces
 from keras_ae.core import replicas
-from keras_ae.core import rows as row_sources
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import ArrayLike
@@ -33,6 +31,8 @@ from keras_ae.model.create import check_known
 from keras_ae.model.infer import Inference
 from keras_ae.model.loop import FastTraining
 from keras_ae.model.seeds import Seeds
+from keras_ae.model.sizes import Sizes
+from keras_ae.model.start import Start
 from keras_ae.model.step import Step
 from keras_ae.parts import conditions
 from keras_ae.parts import heads
@@ -44,7 +44,6 @@ from keras_ae.parts.priors import BasePrior
 tfd = tfp.distributions
 
 MISSING = ("refuse", "mask")
-START_ROWS = 10_000  # as many tell mean and variance to one in a hundred
 
 
 class BaseAutoencoder(
@@ -52,6 +51,8 @@ class BaseAutoencoder(
     Step,
     Seeds,
     Creation,
+    Start,
+    Sizes,
     Inference,
     AutoConfig,
     keras.Model,
@@ -275,34 +276,6 @@ class BaseAutoencoder(
         holes = self.missing == "mask"
         rows = tf.convert_to_tensor(keras.tree.flatten(x)[0])
         return batch._replace(target=finite.told(batch.target, rows, holes))
-
-    @final
-    def adapt(self, x: Rows | row_sources.RedrawnRows) -> None:
-        """Initialize from training examples what is better not random; to
-        be called before `fit`, if at all.
-
-        Args:
-            x: Rows in memory.
-
-        Raises:
-            ValueError: On rows that do not fit the model, or too few.
-        """
-        x = self.check_inputs(self.as_rows(row_sources.sources(x)))
-        self.build_on(x)
-        examples = keras.tree.flatten(x)[0]
-        self.start_from(examples)
-        examples = np.concatenate([*self.space.chunks(examples)])
-        examples[np.isnan(examples)] = 0  # as the encoder sees holes
-        for own in part.parts_of(self):
-            own.adapt(self, examples)
-
-    @final
-    def start_from(self, examples: np.ndarray) -> None:
-        """Start the likelihood from checked examples `[N, ...]`, where its
-        head was made with `start="data"` and nothing is trained yet."""
-        if self.decoder.head.start == "data":
-            first = self.space.chunks(examples[:START_ROWS])
-            self.decoder.adapt(np.concatenate([*first]))
 
     def call(self, x: Rows, training: bool = False) -> tf.Tensor:
         """The mean of p(x|z) at the code of x, `[B, ...]`."""

@@ -33,6 +33,7 @@ class Creation:
         network: str = "mlp",
         hidden: Sequence[int] | None = None,
         activation: str = "relu",
+        linear_path: bool = False,
         posterior: str | heads.BaseHead | None = None,
         likelihood: str | heads.BaseHead | None = None,
         seed: int | None = None,
@@ -45,12 +46,18 @@ class Creation:
                 `spaces.Image(28, 28)`, or its shape without batch axis.
             latent_dim: Length of a code.
             network: `"linear"`, `"tied"` (linear, the decoder's weights those
-                of the encoder), `"mlp"`, `"gated"` or `"conv"`. Defaults to
-                `"mlp"`.
+                of the encoder), `"mlp"`, `"gated"`; for images, series and
+                volumes `"conv"`, `"strided"` or `"transformer"`; for series
+                `"recurrent"`. Defaults to `"mlp"`.
             hidden: Widths of the encoder's hidden layers, or filters of its
                 convolutions; the decoder mirrors them. Defaults to (512, 256)
-                for `"mlp"`, (300, 300) for `"gated"`, (32, 64) for `"conv"`.
+                for `"mlp"`, (300, 300) for `"gated"`, (32, 64) for
+                `"strided"`; `"conv"` chooses them by the size of the input.
             activation: Name of a Keras activation. Defaults to `"relu"`.
+            linear_path: Whether one linear map goes beside each network, from
+                examples to codes and back. `adapt` starts it at the principal
+                subspace, from where training begins; without `adapt` it
+                starts at zero. For flat codes. Defaults to False.
             posterior: Head of the encoder or its name, for example
                 `heads.Point("sigmoid")` for codes between 0 and 1.
             likelihood: Head of the decoder or its name. Defaults to that of
@@ -82,12 +89,14 @@ class Creation:
                     bodies[0],
                     cls.posterior_head() if posterior is None else posterior,
                     latent_shape,
+                    linear_path=linear_path,
                 ),
                 networks.DistributionNetwork(
                     bodies[1],
                     likelihood,
                     input_shape,
                     tied=network == "tied",
+                    linear_path=linear_path,
                 ),
                 space=space,
                 seed=seed,

@@ -40,6 +40,10 @@ class Array(base.BaseSpace):
     def __init__(self, shape: int | Sequence[int]):
         self.shape = validation.check_shape("shape", shape)
 
+    def sized(self, sides: tuple[int, ...]) -> dict[str, Any]:
+        """See `BaseSpace.sized`; the last axis is that of channels."""
+        return {"shape": [*sides, self.shape[-1]]}
+
     def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
         """Finite numbers `[N, *shape]`. See `BaseSpace.check`.
 

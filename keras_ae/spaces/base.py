@@ -2,8 +2,10 @@
 
 import abc
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Self
 
 import numpy as np
 import tensorflow as tf
@@ -136,6 +138,34 @@ class BaseSpace(AutoConfig, abc.ABC):
         """
         for _, part in validation.parts(rows_of.held(rows)):
             yield self.tensor(tf.convert_to_tensor(part)).numpy()
+
+    def resized(self, sides: Sequence[int]) -> Self:
+        """The space of examples of the same kind with other sides.
+
+        Args:
+            sides: All but channels: height and width of an `Image`, length of
+                a `Series`.
+
+        Raises:
+            ValueError: If there are more sides or fewer, or none at all.
+
+        Example:
+            >>> from keras_ae.spaces import Image
+            >>> Image(4, 4, 3).resized((8, 16)).shape
+            (8, 16, 3)
+        """
+        sides = validation.check_shape("sides", sides)
+        config = self.sized(sides) if len(sides) == len(self.shape) - 1 else {}
+        if not config:
+            expected = f"other sides than those of {self!r}, as many"
+            raise ValueError(validation.invalid("sides", expected, sides))
+        return self.from_config(self.get_config() | config)
+
+    def sized(self, sides: tuple[int, ...]) -> dict[str, Any]:
+        """The constructor's arguments that say what the sides are; none, the
+        default, where examples have no sides."""
+        del sides
+        return {}
 
     def check_static(self, rows: tf.Tensor) -> tf.Tensor:
         """`rows` if their static shape can be `[B, *shape]`."""

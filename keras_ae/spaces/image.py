@@ -77,6 +77,10 @@ class Image(base.BaseSpace):
         """Height, width, channels."""
         return self.height, self.width, self.channels
 
+    def sized(self, sides: tuple[int, ...]) -> dict[str, Any]:
+        """See `BaseSpace.sized`."""
+        return {"height": sides[0], "width": sides[1]}
+
     def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
         """Images `[N, *shape]`, integers of 0..levels-1 or floats of [0, 1].
         See `BaseSpace.check`.

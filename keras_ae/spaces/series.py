@@ -119,6 +119,10 @@ class Series(base.BaseSpace):
         """Length, channels."""
         return self.length, self.channels
 
+    def sized(self, sides: tuple[int, ...]) -> dict[str, Any]:
+        """See `BaseSpace.sized`."""
+        return {"length": sides[0]}
+
     def rows(self, name: str, data: Any) -> Any:
         """Windows of what data are. See `BaseSpace.rows`.
 

@@ -30,7 +30,7 @@ class VQVAE(Autoencoder):
     """Autoencoder whose code consists of vectors from a finite table.
 
     Each vector of the encoder's output, `[d]`, `[m, d]` or, with
-    `network="conv"`, one a cell of a grid `[h, w, d]`, is replaced by the
+    `network="strided"`, one a cell of a grid `[h, w, d]`, is replaced by the
     nearest code. The decoder's gradient passes to the encoder as if nothing
     had been replaced. There is no prior: codes are integers for a model of
     sequences to learn.

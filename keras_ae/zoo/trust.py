@@ -25,10 +25,11 @@ from keras_ae.zoo.limits import WEIGHTS
 ALLOWED = frozenset(
     """
     Functional Sequential InputLayer Dense Flatten Reshape Concatenate Add
-    Multiply Activation Conv1D Conv2D Conv1DTranspose Conv2DTranspose
-    Cropping2D ZeroPadding2D MaxPooling2D AveragePooling2D UpSampling2D
-    GlobalAveragePooling2D BatchNormalization LayerNormalization Dropout
-    RepeatVector LeakyReLU PReLU ReLU ELU Softmax Rescaling Identity
+    Multiply Activation Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose
+    GRU MultiHeadAttention Cropping1D Cropping2D Cropping3D
+    ZeroPadding1D ZeroPadding2D ZeroPadding3D MaxPooling2D AveragePooling2D
+    UpSampling2D GlobalAveragePooling2D BatchNormalization LayerNormalization
+    Dropout RepeatVector LeakyReLU PReLU ReLU ELU Softmax Rescaling Identity
     GlorotUniform GlorotNormal HeUniform HeNormal LecunUniform LecunNormal
     RandomNormal RandomUniform TruncatedNormal VarianceScaling Orthogonal
     Zeros Ones Constant L1 L2 L1L2 DTypePolicy

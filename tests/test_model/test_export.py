@@ -330,16 +330,19 @@ def test_the_reconstruction_alone_is_one_file_of_onnx(name, tmp_path):
     )
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_convolutions_are_exported(format, tmp_path):
+@pytest.mark.parametrize(
+    "network, format",
+    [*(("strided", f) for f in FORMATS), ("conv", "litert"), ("conv", "onnx")],
+)
+def test_convolutions_are_exported(network, format, tmp_path):
     model = keras_ae.Autoencoder.create(
-        (8, 8, 1), 2, network="conv", hidden=(2, 2)
+        (8, 8, 1), 2, network=network, hidden=(2, 2)
     )
     path, *_ = exported(model, tmp_path, format)
     x = tf.random.stateless_uniform((5, 8, 8, 1), (0, 1))
     answers = RUNTIMES[format](str(path))
     received = answers["reconstruct"]({"x": x})["reconstruction"]
-    # See above; 18 products in each of 5 layers.
+    # See above; 18 products in each of 5 to 14 layers.
     np.testing.assert_allclose(received, model(x), rtol=1e-5, atol=1e-5)
 
 

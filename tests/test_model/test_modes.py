@@ -60,7 +60,9 @@ def test_blocks_of_steps_do_not_change_the_result():
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (7, 5, 3)])
 def test_convolutions_train(shape):
-    model = keras_ae.VAE.create(shape, 2, network="conv", hidden=(4, 6), seed=0)
+    model = keras_ae.VAE.create(
+        shape, 2, network="strided", hidden=(4, 6), seed=0
+    )
     model.compile("adam", run_eagerly=True)
     x = rows(6, int(np.prod(shape))).reshape(6, *shape)
     before = tools.snapshot(model)

@@ -23,7 +23,7 @@ def dense():
 
 
 def conv():
-    return VAE.create((8, 8, 1), 2, network="conv", hidden=(2,), seed=0)
+    return VAE.create((8, 8, 1), 2, network="strided", hidden=(2,), seed=0)
 
 
 def steps_that_pay(model, shapes=1):

@@ -16,18 +16,20 @@ def rng():
     return np.random.default_rng(0)
 
 
-def _conv(shape, latent_dim=3, **options):
+def _conv(shape, network="strided", **options):
     return keras_ae.Autoencoder.create(
-        shape, latent_dim, network="conv", hidden=(4, 6), seed=0, **options
+        shape, 3, network=network, hidden=(4, 6), seed=0, **options
     )
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [(8, 8, 1), (28, 28, 1), (32, 32, 3), (7, 9, 1), (15, 28, 2), (1, 5, 1)]
-    + [(8, 1), (21, 3), (1, 2)],
-)
-def test_conv_gives_back_the_shape_it_got(shape, rng):
+SHAPES = [
+    *[(8, 8, 1), (28, 28, 1), (32, 32, 3), (7, 9, 1), (15, 28, 2), (1, 5, 1)],
+    *[(8, 1), (21, 3), (1, 2)],
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_strided_halves_once_a_layer(shape, rng):
     x = rng.uniform(size=(2, *shape)).astype("float32")
     model = _conv(shape)
     assert model(x).shape == x.shape
@@ -37,21 +39,30 @@ def test_conv_gives_back_the_shape_it_got(shape, rng):
     assert last.output.shape == (None, math.prod(small) * 6)
 
 
+@pytest.mark.parametrize("shape", [*SHAPES, (5, 6, 7, 2), (8, 1, 4, 1)])
+def test_conv_gives_back_the_shape_it_got(shape, rng):
+    x = rng.uniform(size=(2, *shape)).astype("float32")
+    model = keras_ae.Autoencoder.create(shape, 3, network="conv", seed=0)
+    assert model(x).shape == x.shape
+
+
+@pytest.mark.parametrize("network", ["conv", "strided"])
 @pytest.mark.parametrize("shape", [(8, 8, 1), (7, 9, 2), (13, 2)])
-def test_conv_reaches_every_pixel_from_the_code(shape, rng):
+def test_convolutions_reach_every_pixel_from_the_code(shape, network, rng):
     """Cropping must not leave a border that the code cannot change."""
-    model = _conv(shape, activation="tanh")
+    model = _conv(shape, network, activation="tanh")
     codes = tf.constant(rng.normal(size=(64, 3)), tf.float32)
     assert np.ptp(model.decode(codes).mean(), axis=0).min() > 0
 
 
-def test_conv_refuses_what_is_neither_image_nor_series():
-    forms = r"height, width, channels.*length, channels.*\(64,\)"
+@pytest.mark.parametrize("network", ["conv", "strided"])
+def test_convolutions_refuse_what_has_no_sides(network):
+    forms = r"length, channels.*height, width, channels.*\(64,\)"
     with pytest.raises(ValueError, match=forms):
-        _conv((64,))
+        _conv((64,), network)
 
 
-@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("network", ["mlp", "conv", "strided"])
 @pytest.mark.parametrize("head", ["bernoulli", "gaussian"])
 def test_sample_axes_equal_a_loop(network, head, rng):
     model = keras_ae.Autoencoder.create(
@@ -130,7 +141,7 @@ def test_linear_is_linear(rng):
     assert len(model.trainable_variables) == 4  # two kernels, two biases
 
 
-@pytest.mark.parametrize("network", ["linear", "mlp", "conv"])
+@pytest.mark.parametrize("network", ["linear", "mlp", "conv", "strided"])
 def test_gradients_reach_every_weight(network, rng):
     model = keras_ae.VAE.create(
         (7, 9, 1), 3, network=network, activation="tanh", seed=0
@@ -223,8 +234,8 @@ def test_networks_that_cannot_be_tied():
 
 
 def test_unknown_network_and_widths_are_refused():
-    with pytest.raises(ValueError, match="network.*'rnn'"):
-        networks.pair("rnn", (4,), (2,))
+    with pytest.raises(ValueError, match="network.*'none'"):
+        networks.pair("none", (4,), (2,))
     with pytest.raises(ValueError, match="hidden.*-3"):
         networks.pair("mlp", (4,), (2,), (8, -3))
     with pytest.raises(ValueError, match=r"hidden.*no widths.*\(8,\)"):

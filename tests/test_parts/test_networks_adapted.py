@@ -74,7 +74,7 @@ def test_tied_networks_have_a_bias_of_their_own():
 
 @every_head
 def test_a_bias_of_channels_has_the_mean_of_channels(head):
-    network = decoder(head, "conv")
+    network = decoder(head, "strided")
     x = data()
     network.adapt(x)
     expected = np.broadcast_to(x.mean((0, 1, 2)), SHAPE)
@@ -83,7 +83,7 @@ def test_a_bias_of_channels_has_the_mean_of_channels(head):
 
 
 @pytest.mark.parametrize("head", ["shared, data", "learned, data"])
-@pytest.mark.parametrize("network", ["mlp", "conv", "linear"])
+@pytest.mark.parametrize("network", ["mlp", "strided", "linear"])
 @pytest.mark.parametrize("wide", [1.0, 0.01], ids=["wide", "narrow"])
 def test_the_scale_is_the_error_at_random_codes(head, network, wide):
     """The most likely shared scale before there is anything learned."""
@@ -115,7 +115,7 @@ def test_a_scale_that_starts_at_a_number_keeps_all(head):
     np.testing.assert_allclose(silent(network).stddev(), scale, rtol=2e-5)
 
 
-@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("network", ["mlp", "strided"])
 def test_a_learned_scale_starts_where_it_is_told(network):
     head = {"gaussian": {"start": 0.25}}
     network = decoder(head, network)
@@ -155,7 +155,7 @@ def test_a_second_time_changes_nothing():
 
 
 @pytest.mark.parametrize("size", [1, 1000, 10**7])
-@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("network", ["mlp", "strided"])
 def test_moments_in_parts_are_those_of_the_whole(size, network, monkeypatch):
     monkeypatch.setattr(validation, "PART", size)
     # A deviation of 1e-3 of a mean: sums of squares would lose it.
@@ -164,7 +164,7 @@ def test_moments_in_parts_are_those_of_the_whole(size, network, monkeypatch):
     spread = network._spread().mean()
     network.adapt(x)
     first = silent(network)
-    axes = 0 if network.body.name != "deconv" else (0, 1, 2)
+    axes = 0 if network.body.name != "transposed" else (0, 1, 2)
     mean = np.broadcast_to(x.astype("float64").mean(axes), SHAPE)
     np.testing.assert_allclose(first.mean()[0], mean, rtol=1e-6)
     rest = first.stddev()[0, 0, 0, 0] ** 2 - spread

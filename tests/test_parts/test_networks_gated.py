@@ -46,7 +46,7 @@ def test_a_grid_code_is_local(size):
     """A change of one corner changes the code's corner alone, and of the
     code's corner the image's."""
     model = keras_ae.Autoencoder.create(
-        (size, size, 1), (2, 2, 3), network="conv", hidden=(4, 4), seed=0
+        (size, size, 1), (2, 2, 3), network="strided", hidden=(4, 4), seed=0
     )
     # Grid in, grid out: no dense layer but the projections.
     assert not any(
@@ -64,7 +64,7 @@ def test_a_grid_code_is_local(size):
 
 def test_a_grid_of_another_size_goes_through_dense_layers():
     model = keras_ae.Autoencoder.create(
-        (8, 8, 1), (4, 4, 3), network="conv", hidden=(4, 4), seed=0
+        (8, 8, 1), (4, 4, 3), network="strided", hidden=(4, 4), seed=0
     )
     x = np.zeros([2, 8, 8, 1], "float32")
     assert model.embed(x).shape == (2, 4, 4, 3)

@@ -41,7 +41,7 @@ def frame():
 def model(frame):
     space = Series.from_series(frame, 8, stride=3)
     model = keras_ae.VAE.create(
-        space, 2, network="conv", hidden=(8,), missing="mask", seed=0
+        space, 2, network="strided", hidden=(8,), missing="mask", seed=0
     )
     model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
     run = model.fit(frame, batch_size=8, epochs=30, verbose=0)

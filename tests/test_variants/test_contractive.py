@@ -39,7 +39,7 @@ def conv(**options):
     return ContractiveAutoencoder.create(
         (5, 4, 1),
         3,
-        network="conv",
+        network="strided",
         hidden=(4, 4),
         activation="softplus",
         **options,

@@ -179,7 +179,7 @@ def test_a_convolutional_code_is_a_grid_of_integers():
     model = keras_ae.VQVAE.create(
         (8, 8, 1),
         (2, 2, 3),
-        network="conv",
+        network="strided",
         hidden=(4, 4),
         codebook={"ema": {"size": 5}},
         seed=0,

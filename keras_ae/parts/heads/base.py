@@ -164,6 +164,29 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
         del mean, variance  # by default nothing starts from data
         return {}
 
+    def of_deviation(
+        self, deviation: float | np.ndarray
+    ) -> dict[int, np.ndarray]:
+        """Start with a mean that is the network's first number, and with a
+        deviation; for `networks.principal`.
+
+        Sets the head's own weights, if the deviation is one of them.
+
+        Args:
+            deviation: Of all values, or of each along the last axis.
+
+        Returns:
+            Number of a part -> what it has to be.
+
+        Raises:
+            ValueError: If the first number is no mean.
+        """
+        raise ValueError(
+            "Principal components are a start for means alone. Expected a "
+            "head such as 'gaussian' or 'point', for linear_path=True. "
+            f"Received: {self!r}"
+        )
+
     def monitors(self) -> dict[str, tf.Tensor]:
         """Name -> scalar worth a look during training, to be logged."""
         return {}

@@ -44,7 +44,18 @@ class Point(BaseHead):
     ) -> dict[int, np.ndarray]:
         """See `BaseHead.start_from`; where there is no activation."""
         del variance  # a point has none
-        return {0: mean} if self.activation in (None, "linear") else {}
+        return {0: mean} if self.linear else {}
+
+    def of_deviation(
+        self, deviation: float | np.ndarray
+    ) -> dict[int, np.ndarray]:
+        """See `BaseHead.of_deviation`; a point has none."""
+        return {} if self.linear else super().of_deviation(deviation)
+
+    @property
+    def linear(self) -> bool:
+        """Whether there is no activation."""
+        return self.activation in (None, "linear")
 
 
 @registry.register("power_spherical")

@@ -74,7 +74,7 @@ class BaseLocationScale(BaseHead):
         del input_shape  # one number whatever the event's shape
         if self.scale == "shared":
             number = isinstance(self.start, float)
-            start = self._raw(self.start) if number else UNIT_SCALE
+            start = float(self._raw(self.start)) if number else UNIT_SCALE
             self.raw_scale = self.add_weight(
                 shape=(),
                 initializer=keras.initializers.Constant(start),
@@ -82,10 +82,10 @@ class BaseLocationScale(BaseHead):
                 name="raw_scale",
             )
 
-    def _raw(self, scale: float) -> float:
+    def _raw(self, scale: float | np.ndarray) -> np.float64 | np.ndarray:
         """The number that becomes a scale, of at least 10 floors."""
-        scale = max(scale, 10 * self.floor) - self.floor
-        return scale + math.log(-math.expm1(-scale))  # softplus's inverse
+        scale = np.maximum(scale, 10 * self.floor) - self.floor
+        return scale + np.log(-np.expm1(-scale))  # softplus's inverse
 
     def starts(self) -> dict[int, float]:
         """See `BaseHead.starts`."""
@@ -114,6 +114,18 @@ class BaseLocationScale(BaseHead):
             return {0: mean, 1: np.full_like(mean, raw)}
         self.raw_scale.assign(raw)
         return {0: mean}
+
+    def of_deviation(
+        self, deviation: float | np.ndarray
+    ) -> dict[int, np.ndarray]:
+        """See `BaseHead.of_deviation`; a start that is a number stays."""
+        known = isinstance(self.start, float)
+        scale = self.start if known else deviation / self.deviation
+        if self.scale == "learned":
+            return {1: self._raw(scale)}
+        if self.scale == "shared":
+            self.raw_scale.assign(self._raw(scale))
+        return {}
 
     def monitors(self) -> dict[str, tf.Tensor]:
         """`scale`: the shared one, in units of the data."""
@@ -350,6 +362,7 @@ class LogNormal(BaseLocationScale):
     """
 
     range = Range("log-normal", "positive values", low=0, open_low=True)
+    of_deviation = BaseHead.of_deviation  # the location is that of logarithms
 
     def start_from(
         self, mean: np.ndarray, variance: np.ndarray

@@ -1,10 +1,9 @@
-"""Networks: from a body to a distribution, and bodies by name."""
+"""From a body to a distribution."""
 
 import math
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -18,11 +17,7 @@ from keras_ae.core.types import DType
 from keras_ae.core.types import Shapes
 from keras_ae.core.types import Tree
 from keras_ae.parts import heads
-from keras_ae.parts.bodies import conv_decoder as conv_decoder
-from keras_ae.parts.bodies import conv_encoder as conv_encoder
-from keras_ae.parts.bodies import gated as gated
-from keras_ae.parts.bodies import linear as linear
-from keras_ae.parts.bodies import mlp as mlp
+from keras_ae.parts.networks.tied import Transposed
 
 tfd = tfp.distributions
 
@@ -46,9 +41,15 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             vector's length.
         tied: Whether the projection uses the weights of another network's,
             transposed, see `tie`. Defaults to False.
+        linear_path: Whether the head's first numbers, those of the location,
+            are the sum of the projection's and of one linear map of the
+            input. The map starts at zero; `principal.start` sets it. Defaults
+            to False.
 
     Raises:
-        ValueError: If the body's output fits the event in neither way.
+        ValueError: If the body's output fits the event in neither way; and,
+            with a linear path, if neither input nor event is a vector, or the
+            head has no number for each value.
 
     Example:
         >>> body = keras.Sequential([keras.layers.Dense(16, "relu")])
@@ -63,10 +64,12 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         head: str | heads.BaseHead,
         event_shape: int | Sequence[int],
         tied: bool = False,
+        linear_path: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.tied = tied
+        self.linear_path = linear_path
         self.body = validation.check_type("body", body, keras.Layer)
         self.head = heads.get(head)
         self.event_shape = validation.check_shape("event_shape", event_shape)
@@ -92,7 +95,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
                 f"{', '.join(map(str, self.event_shape[:-1]))}, features) for "
                 f"event_shape={self.event_shape}. Received: {tuple(features)}"
             )
-        self._widths = sizes
+        self.widths = sizes
         layer = Transposed if self.tied else keras.layers.Dense
         self.projection = layer(
             sum(sizes),
@@ -101,16 +104,42 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             dtype=self.dtype_policy,
         )
         self.projection.build(features)
+        if self.linear_path:
+            self._build_straight()
         if not self.head.built:
             self.head.build((None, *self.event_shape))
             self.head.built = True
         self.built = True
 
+    def _build_straight(self) -> None:
+        """The linear map from the input to the event."""
+        inputs = self._input_shapes[0][1:]
+        if len(inputs) > 1 and len(self.event_shape) > 1:
+            raise ValueError(
+                "A linear path is one dense map, from all values to a code. "
+                "Expected a flat code, `latent_dim=32`, for linear_path=True. "
+                f"Received: {inputs} to {self.event_shape}"
+            )
+        width = self.event_shape[-1]
+        if self.head.sizes(width)[0] != width:
+            raise ValueError(
+                "A linear path adds to a location. Expected a head whose "
+                "first numbers are one for each value, for linear_path=True. "
+                f"Received: {self.head!r}"
+            )
+        self.straight = keras.layers.Dense(
+            math.prod(self.event_shape),
+            kernel_initializer="zeros",
+            name="straight",
+            dtype=self.dtype_policy,
+        )
+        self.straight.build((None, math.prod(inputs)))
+
     def _first_bias(self, shape: tuple, dtype: DType = None) -> tf.Tensor:
         """What the projection's bias starts at."""
         starts = self.head.starts()
-        parts = [starts.get(i, 0.0) for i in range(len(self._widths))]
-        bias = np.repeat(np.float32(parts), self._widths).reshape(shape)
+        parts = [starts.get(i, 0.0) for i in range(len(self.widths))]
+        bias = np.repeat(np.float32(parts), self.widths).reshape(shape)
         return keras.ops.convert_to_tensor(bias, dtype)
 
     def adapt(self, rows: np.ndarray) -> None:
@@ -122,7 +151,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         starts at a number, a point behind an activation, and directions. Where
         the projection works on the last axis alone, its bias is the same at
         all places, and so is that mean. Done once: a bias that is not as it
-        was made stays.
+        was made stays, and all stays where a linear path was set.
 
         Args:
             rows: Examples `[N, *event_shape]` in the units of the
@@ -154,20 +183,25 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             )
         bias = self.projection.bias
         first = self._first_bias(bias.shape, bias.dtype).numpy()
-        if not np.array_equal(bias.numpy(), first):
+        if not np.array_equal(bias.numpy(), first) or self.started:
             return
         sizes = self.head.sizes(self.event_shape[-1])
-        last = self._widths == sizes  # the projection is of the last axis
+        last = self.widths == sizes  # the projection is of the last axis
         mean, variance = _moments(
             rows, self.event_shape[-1:] if last else self.event_shape
         )
         found = self.head.start_from(
             mean, variance + self._spread().reshape(mean.shape)
         )
-        parts = np.split(first, np.cumsum(self._widths)[:-1])
+        parts = np.split(first, np.cumsum(self.widths)[:-1])
         for i, part in found.items():
             parts[i] = np.ravel(part)
         bias.assign(np.concatenate(parts))
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a linear path that is not zero any more."""
+        return self.linear_path and bool(self.straight.kernel.numpy().any())
 
     def _spread(self) -> np.ndarray:
         """Mean square of the first part's numbers at standard normal inputs,
@@ -178,7 +212,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             for shape in self._input_shapes
         ]
         features = self.body(inputs if len(inputs) > 1 else inputs[0])
-        numbers = self.projection(features)[..., : self._widths[0]]
+        numbers = self.projection(features)[..., : self.widths[0]]
         axes = range(len(numbers.shape) - 1)
         return np.mean(np.square(numbers, dtype=np.float64), axis=tuple(axes))
 
@@ -224,7 +258,11 @@ class DistributionNetwork(AutoConfig, keras.Layer):
                 for o in others
             ]
         features = self.features([first, *others] if joint else first, training)
-        return self.from_features(features, lead, exposure)
+        straight = None
+        if self.linear_path:
+            length = math.prod(self._input_shapes[0][1:])
+            straight = self.straight(tf.reshape(first, [-1, length]))
+        return self.from_features(features, lead, exposure, straight)
 
     def features(self, inputs: Tree, training: bool = False) -> tf.Tensor:
         """What the body makes of inputs, `[rows, ...]`."""
@@ -235,62 +273,24 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         features: tf.Tensor,
         lead: Sequence,
         exposure: tf.Tensor | None = None,
+        straight: tf.Tensor | None = None,
     ) -> tfd.Distribution:
         """The distribution, of batch shape `lead`, from the body's output for
-        as many rows."""
+        as many rows, and from what the linear path adds."""
         numbers = tf.cast(self.projection(features), tf.float32)
         places = self.event_shape[:-1]
         parts = [
             tf.reshape(part, [*lead, *places, width])
             for part, width in zip(
-                tf.split(numbers, self._widths, axis=-1),
+                tf.split(numbers, self.widths, axis=-1),
                 self.head.sizes(self.event_shape[-1]),
                 strict=True,
             )
         ]
+        if straight is not None:
+            straight = tf.cast(straight, tf.float32)
+            parts[0] += tf.reshape(straight, [*lead, *self.event_shape])
         return self.head(*parts, rank=len(self.event_shape), exposure=exposure)
-
-
-class Transposed(keras.Layer):
-    """Writes along what a dense layer reads, plus a bias of its own.
-
-    Args:
-        units: Values of an output.
-        bias_initializer: As of a dense layer. Defaults to zeros.
-    """
-
-    def __init__(
-        self,
-        units: int,
-        bias_initializer: str | dict | Callable = "zeros",
-        **kwargs: Any,
-    ):
-        super().__init__(**kwargs)
-        self.units = units
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self._kernel: Callable | None = None
-
-    def build(self, input_shape: Shapes) -> None:
-        """Make the bias."""
-        self.features = input_shape[-1]
-        self.bias = self.add_weight(
-            shape=(self.units,), initializer=self.bias_initializer, name="bias"
-        )
-
-    def tie(self, dense: keras.layers.Dense) -> None:
-        """Share the kernel of a layer. It remains that layer's alone, which
-        saves it: a function is not tracked."""
-        self._kernel = lambda: dense.kernel
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """`[..., code]` to `[..., units]`."""
-        if self._kernel is None:
-            raise ValueError(
-                "A tied network has no weights until its model is built. "
-                "Call `build` of the model, or make it by `create`."
-            )
-        kernel = keras.ops.convert_to_tensor(self._kernel())
-        return keras.ops.matmul(inputs, keras.ops.transpose(kernel)) + self.bias
 
 
 def _moments(rows: np.ndarray, shape: tuple) -> tuple:
@@ -320,139 +320,3 @@ def sizes(x: tf.Tensor) -> list:
     """Sizes of all axes, static where known."""
     dynamic = tf.shape(x)
     return [dynamic[i] if n is None else n for i, n in enumerate(x.shape)]
-
-
-class Bodies(NamedTuple):
-    """What a name of a network stands for.
-
-    Attributes:
-        encoder: `(shape, hidden, activation=, condition=, event_shape=)` to a
-            Keras model: the shape of one input, the widths, the name of an
-            activation, the length of a condition vector or None, and the
-            shape of what is made of its output.
-        decoder: The same, from codes to features of examples.
-        hidden: Widths where none are given.
-    """
-
-    encoder: Callable
-    decoder: Callable
-    hidden: tuple[int, ...]
-
-
-def register(
-    name: str, encoder: Callable, decoder: Callable, hidden: Sequence[int]
-) -> None:
-    """Make a pair of bodies known as `create(..., network=name)`.
-
-    Args:
-        name: As in `keras_ae.register`.
-        encoder, decoder, hidden: see `Bodies`.
-
-    Raises:
-        ValueError: If the name is taken or not of the right form.
-
-    Example:
-        >>> def wide(shape, hidden, **options):
-        ...     return mlp(shape, [2 * width for width in hidden], **options)
-        >>> register("wide", wide, wide, hidden=(32,))
-        >>> vae = keras_ae.VAE.create((8,), latent_dim=2, network="wide")
-        >>> vae.encoder.body.output_shape
-        (None, 64)
-    """
-    hidden = validation.check_hidden("hidden", hidden)
-    registry.add("network", name, Bodies(encoder, decoder, hidden))
-
-
-def get(name: str) -> Bodies:
-    """The bodies of a network by name.
-
-    Raises:
-        ValueError: If the name is unknown.
-    """
-    return registry.find("network", name)
-
-
-register("linear", linear, linear, ())
-register("tied", linear, linear, ())
-register("mlp", mlp, mlp, (512, 256))
-register("gated", gated, gated, (300, 300))
-register("conv", conv_encoder, conv_decoder, (32, 64))
-
-
-def pair(
-    network: str,
-    input_shape: tuple,
-    latent_shape: tuple,
-    hidden: Sequence[int] | None = None,
-    **options: Any,
-) -> tuple[keras.Model, keras.Model]:
-    """Bodies of an encoder and of the decoder that mirrors it.
-
-    Args:
-        network: `"linear"`, `"tied"`, `"mlp"`, `"gated"`, `"conv"`, or a
-            name that was given to `register`.
-        input_shape: Shape of one example.
-        latent_shape: Shape of one code.
-        hidden: Widths (filters) of the encoder, input side first; the
-            decoder has them in reverse. Defaults to the network's own.
-        **options: `activation`, `condition`: see `mlp`.
-    """
-    encoder, decoder, default = get(network)
-    hidden = validation.check_hidden(
-        "hidden", default if hidden is None else hidden
-    )
-    return (
-        encoder(input_shape, hidden, event_shape=latent_shape, **options),
-        decoder(latent_shape, hidden[::-1], event_shape=input_shape, **options),
-    )
-
-
-#: Activations whose every output depends on one input.
-_ELEMENTWISE = [
-    keras.activations.get(name)
-    for name in (
-        "celu elu exponential gelu hard_sigmoid hard_silu hard_tanh leaky_relu "
-        "linear log_sigmoid mish relu relu6 selu sigmoid silu softplus "
-        "softsign tanh"
-    ).split()
-]
-
-
-def dense_stack(network: DistributionNetwork, inputs: int) -> list[tuple]:
-    """The layers of a deterministic network of dense layers only.
-
-    Args:
-        network: A built network with a `Point` head.
-        inputs: Number of values of one example.
-
-    Returns:
-        Each `Dense` layer with its activation, an elementwise function, the
-        first layer first and the code's last; empty if the network has any
-        other layer but `Flatten`, or is not a chain.
-    """
-    body = network.body
-    chain = isinstance(body, keras.Sequential) or (
-        isinstance(body, keras.Function)
-        and all(
-            len(layer["inbound_nodes"]) <= 1
-            for layer in body.get_config()["layers"]
-        )
-    )
-    if not chain or type(network.head) is not heads.Point:
-        return []
-    layers = [
-        layer
-        for layer in [*body.layers, network.projection]
-        if not isinstance(
-            layer, (keras.layers.InputLayer, keras.layers.Flatten)
-        )
-    ]
-    if any(type(layer) is not keras.layers.Dense for layer in layers):
-        return []
-    activations = [layer.activation for layer in layers[:-1]]
-    activations.append(keras.activations.get(network.head.activation))
-    if any(a not in _ELEMENTWISE for a in activations):
-        return []
-    if layers[0].kernel.shape[0] != inputs:  # works on the last axis alone
-        return []
-    return list(zip(layers, activations, strict=True))

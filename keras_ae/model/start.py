@@ -1,0 +1,68 @@
+"""Where a model starts from training examples, not from random numbers."""
+
+from typing import final
+
+import keras
+import numpy as np
+
+from keras_ae import spaces
+from keras_ae.core import rows as row_sources
+from keras_ae.core.types import Rows
+from keras_ae.parts import part
+from keras_ae.parts.networks import principal
+
+START_ROWS = 10_000  # as many tell mean and variance to one in a hundred
+
+
+class Start:
+    """Mixin of `BaseAutoencoder`: what happens before the first step."""
+
+    @final
+    def adapt(self, x: Rows | row_sources.RedrawnRows) -> None:
+        """Initialize from training examples what is better not random; to
+        be called before `fit`, if at all.
+
+        Args:
+            x: Rows in memory.
+
+        Raises:
+            ValueError: On rows that do not fit the model, or too few.
+
+        Example:
+            >>> model = keras_ae.Autoencoder.create(
+            ...     (6,), 2, hidden=(8,), linear_path=True
+            ... )
+            >>> x = np.random.default_rng(0).normal(size=(50, 6))
+            >>> model.adapt(x)  # now it is principal component analysis
+            >>> np.allclose(model.embed(x).var(axis=0, ddof=1), 1, rtol=1e-4)
+            True
+        """
+        x = self.check_inputs(self.as_rows(row_sources.sources(x)))
+        self.build_on(x)
+        examples = keras.tree.flatten(x)[0]
+        self.start_from(examples)
+        examples = np.concatenate([*self.space.chunks(examples)])
+        if self.decoder.linear_path:
+            self._start_from_components(examples)
+        examples[np.isnan(examples)] = 0  # as the encoder sees holes
+        for own in part.parts_of(self):
+            own.adapt(self, examples)
+
+    @final
+    def start_from(self, examples: np.ndarray) -> None:
+        """Start the likelihood from checked examples `[N, ...]`, where its
+        head was made with `start="data"` and nothing is trained yet."""
+        if self.decoder.head.start == "data":
+            first = self.space.chunks(examples[:START_ROWS])
+            self.decoder.adapt(np.concatenate([*first]))
+
+    def _start_from_components(self, examples: np.ndarray) -> None:
+        """Start linear paths at the principal subspace."""
+        if type(self.space).features is not spaces.BaseSpace.features:
+            raise ValueError(
+                "Principal components of examples are no start for what reads "
+                "something else. Expected a space whose values are read as "
+                "they are, such as an Array, Image or Series, for "
+                f"linear_path=True. Received: {self.space!r}"
+            )
+        principal.start(self.encoder, self.decoder, examples)
