@@ -66,6 +66,20 @@ __version__ = "0.1.0"
 # The function, not the room of that name.
 variants = registry.variants
 
+
+def __getattr__(name: str) -> object:
+    """What builds on scikit-learn, imported when it is asked for."""
+    if name == "AnomalyDetector":
+        from keras_ae.jobs.anomaly import AnomalyDetector
+
+        return AnomalyDetector
+    if name == "sklearn":
+        import importlib
+
+        return importlib.import_module("keras_ae.sklearn")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 # The rooms are for readers; users know these modules by their last name.
 for _module in (
     callbacks,
