@@ -21,6 +21,7 @@ from keras_ae.jobs import training
 from keras_ae.jobs.intake import Intake
 from keras_ae.jobs.intake import checked
 from keras_ae.jobs.intake import is_frame
+from keras_ae.jobs.intake import is_numbers
 from keras_ae.jobs.learned import Learned
 from keras_ae.math import conformal
 from keras_ae.model.base import BaseAutoencoder
@@ -191,7 +192,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         if space is not None:
             validation.check_type("model", space, spaces.BaseSpace)
         scores = training.chosen(self.scores, given)
-        x = checked(self, X, reset=True)
+        own = space is None and self.features is None
+        x = checked(self, X, reset=True, columns=own and is_numbers(X))
         self.intake_ = Intake.of(x, space, self.features)
         halves = 1 + (len(scores) > 1)
         train, *held = training.split(self.intake_, x, share, halves, self.seed)
@@ -213,9 +215,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """How abnormal each row is, `[N]`: the higher, the more. In nats,
         but for a single score of squares or distances, which has the units
         of these."""
-        check_is_fitted(self)
-        x = checked(self, X, reset=False)
-        return self._abnormality(training.part(self.intake_, x))
+        return self._abnormality(self._part(X))
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """Minus `anomaly_score`: the higher, the more normal."""
@@ -270,7 +270,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 "Expected scores with 'denoising' or 'reconstruction', and no "
                 f"`features`. Received: {[v.score for v in self.views_]}"
             )
-        part = training.part(self.intake_, checked(self, X, reset=False))
+        part = self._part(X)
         with view.learned.model() as model:
             found = kinds.parts(view.score, model, part.rows)
         space = self.intake_.space
@@ -329,6 +329,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         from keras_ae.jobs import storage
 
         storage.export(self, folder)
+
+    def _part(self, x: Any) -> training.Part:
+        """Data to be scored."""
+        check_is_fitted(self)
+        columns = self.features is None and self.intake_.mean is not None
+        return training.part(self.intake_, checked(self, x, False, columns))
 
     def _abnormality(self, part: training.Part) -> np.ndarray:
         found = np.mean(

@@ -37,7 +37,7 @@ class _Estimator(TransformerMixin, BaseEstimator):
         """
         del y
         steps = validation.check_count("steps", self.steps)
-        x = checked(self, X, reset=True, holes=self._holes)
+        x = checked(self, X, True, True, self._holes)
         self.intake_ = Intake.of(x)
         rows = self.intake_.rows(x)
         plan = learned.planned(
@@ -68,7 +68,7 @@ class _Estimator(TransformerMixin, BaseEstimator):
 
     def _rows(self, x: Any) -> Any:
         check_is_fitted(self)
-        x = checked(self, x, reset=False, holes=self._holes)
+        x = checked(self, x, False, self.intake_.mean is not None, self._holes)
         return x, self.intake_.rows(x)
 
 

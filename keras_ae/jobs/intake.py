@@ -132,33 +132,33 @@ class Intake(NamedTuple):
 
 
 def checked(
-    estimator: "BaseEstimator", x: Any, reset: bool, holes: bool = False
+    estimator: "BaseEstimator",
+    x: Any,
+    reset: bool,
+    columns: bool,
+    holes: bool = False,
 ) -> Any:
     """Data as scikit-learn checks them: numbers in rows and columns, arrays or
-    frames, become an array. Frames of other columns, images and series are
-    left to their spaces.
+    frames, become an array; others are left to their spaces.
 
     Args:
         estimator: Gets `n_features_in_`, and of a frame `feature_names_in_`.
         x: Whatever a user has.
         reset: Whether to learn these, or compare.
+        columns: Whether data are to be numbers in rows and columns, or a
+            frame.
         holes: Whether NaN is allowed.
 
     Raises:
         ValueError: On data that do not fit, in scikit-learn's words.
         TypeError: On sparse matrices.
     """
-    if reset or estimator.intake_.mean is not None:
-        numbers = is_numbers(x, holes)
-    else:
-        numbers = False
-    if numbers:
-        finite = "allow-nan" if holes else True
+    if columns and (not reset or not is_frame(x) or is_numbers(x, holes)):
         return validate_data(
             estimator,
             x,
             reset=reset,
-            ensure_all_finite=finite,
+            ensure_all_finite="allow-nan" if holes else True,
             ensure_min_samples=2 if reset else 1,
         )
     if is_frame(x):
@@ -175,9 +175,8 @@ def is_numbers(x: Any, holes: bool = False) -> bool:
     """Whether data are rows and columns of numbers, and complete if they are a
     frame, unless there may be holes."""
     if not is_frame(x):
-        sparse = hasattr(x, "tocsr")
         ndim = x.ndim if hasattr(x, "ndim") else np.asarray(x).ndim
-        return sparse or ndim == 2 or ndim == 0
+        return ndim in (0, 2)
     import pandas as pd
 
     frame = x if hasattr(x, "iloc") else x.to_pandas()
