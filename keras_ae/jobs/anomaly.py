@@ -263,7 +263,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             ValueError: If there is no such score, or features in front.
         """
         check_is_fitted(self)
-        view = next((v for v in self.views_ if v.score.additive), None)
+        view = next(
+            (v for v in self.views_ if isinstance(v.score, kinds.Additive)),
+            None,
+        )
         if view is None or self.features is not None:
             raise ValueError(
                 "No score of the detector is a sum over the values of a row. "

@@ -195,7 +195,7 @@ def period(series: np.ndarray) -> int:
     64 where there is none, or fewer in a short series.
 
     Example:
-        >>> period(np.sin(np.arange(500) * 2 * np.pi / 25))
+        >>> period(np.sin(np.arange(500) * 0.25))
         25
     """
     values = np.asarray(series, np.float64).reshape(len(series), -1)

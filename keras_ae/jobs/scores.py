@@ -37,8 +37,6 @@ class BaseScore(AutoConfig, abc.ABC):
     #: The variant that a detector trains for it, and its own arguments.
     variant = "vae"
     options: ClassVar[dict[str, Any]] = {}
-    #: Whether it is the sum of `parts`.
-    additive = False
 
     def lacking(self, model: BaseAutoencoder) -> str:
         """What the score needs that a model has not; empty if nothing."""
@@ -62,15 +60,13 @@ class BaseScore(AutoConfig, abc.ABC):
             learned: What `learn` gave, as tensors.
         """
 
+
+class Additive(BaseScore):
+    """A score that is the sum of parts, one for each value of an example."""
+
+    @abc.abstractmethod
     def parts(self, model: BaseAutoencoder, rows: Rows) -> tf.Tensor:
-        """Of an additive score its parts, one a value, `[B, *shape]`."""
-        raise NotImplementedError
-
-
-class _Squares(BaseScore):
-    """A sum of squares over the values of an example."""
-
-    additive = True
+        """What each value adds to the score of rows, `[B, *shape]`."""
 
     def tensor(
         self, model: BaseAutoencoder, rows: Rows, learned: dict
@@ -82,7 +78,7 @@ class _Squares(BaseScore):
 
 
 @registry.register("reconstruction")
-class Reconstruction(_Squares):
+class Reconstruction(Additive):
     """Squared error of the reconstruction, of what was observed.
 
     Formula:
@@ -90,14 +86,14 @@ class Reconstruction(_Squares):
     """
 
     def parts(self, model: BaseAutoencoder, rows: Rows) -> tf.Tensor:
-        """See `BaseScore.parts`."""
+        """See `Additive.parts`."""
         batch = model.batch(rows)
         mean = model.reconstruction(batch, model.moment())
         return _observed((mean - batch.target) ** 2, batch.mask)
 
 
 @registry.register("denoising")
-class Denoising(_Squares):
+class Denoising(Additive):
     """Squared error of what a denoising autoencoder makes of noisy copies.
 
     A row is moved off its place, and has to be moved back: rows between
@@ -122,7 +118,7 @@ class Denoising(_Squares):
         return "" if right else "a corruption, as DenoisingAutoencoder has"
 
     def parts(self, model: BaseAutoencoder, rows: Rows) -> tf.Tensor:
-        """See `BaseScore.parts`."""
+        """See `Additive.parts`."""
         batch = model.batch(rows)
         total = tf.zeros_like(batch.target)
         for number in range(self.draws):
@@ -248,7 +244,7 @@ def values(
     )
 
 
-def parts(score: BaseScore, model: BaseAutoencoder, rows: Rows) -> np.ndarray:
+def parts(score: Additive, model: BaseAutoencoder, rows: Rows) -> np.ndarray:
     """The parts of an additive score of rows, `[N, *shape]`."""
     return _batched(model, lambda part, _: score.parts(model, part), rows, {})
 
