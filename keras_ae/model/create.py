@@ -63,7 +63,7 @@ class Creation:
             likelihood: Head of the decoder or its name. Defaults to that of
                 the space, and where it has none to the variant's: a Gaussian,
                 of one learned deviation where there is a prior, else of unit
-                scale.
+                scale; of `VAEGAN` a Bernoulli.
             seed: Integer for initial weights and all draws.
             **options: The variant's own arguments.
         """
