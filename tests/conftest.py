@@ -24,6 +24,33 @@ hypothesis.settings.register_profile("long", max_examples=2000, **ALWAYS)
 hypothesis.settings.load_profile("short")
 
 
+#: Files that take longest, so that none of them is left for the end.
+LONGEST = (
+    "test_contract.py",
+    "test_export.py",
+    "test_replicas.py",
+    "test_training.py",
+    "test_magnitudes.py",
+    "test_finite.py",
+    "test_seams.py",
+    "test_third_party.py",
+    "test_checkpoint.py",
+    "test_likelihoods.py",
+    "test_workers.py",
+    "test_cli.py",
+    "test_recipes.py",
+    "test_kills.py",
+    "test_supply.py",
+    "test_readme.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first; the others as they were collected."""
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
 @pytest.fixture(autouse=True)
 def fixed_seeds():
     """Each test starts from the same seeds and in single precision."""

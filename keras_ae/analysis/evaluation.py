@@ -1,5 +1,6 @@
 """Evaluation: bounds, likelihood and the shape of the latent space."""
 
+import math
 import os
 from concurrent import futures
 
@@ -18,6 +19,7 @@ from keras_ae.math import divergences
 from keras_ae.model import compiled
 from keras_ae.model import speed
 from keras_ae.model.base import BaseAutoencoder
+from keras_ae.parts import heads
 
 BLOCK = 500  # importance samples decoded at once
 ROWS = 100  # examples in one compiled call
@@ -169,6 +171,64 @@ def elbo(
         return tf.reduce_mean(bounds.elbo(log_px, kl), axis=0)
 
     return compiled.batched(model, function, (x, keys.astype(np.int32)))
+
+
+def bits_per_dimension(
+    model: BaseAutoencoder, x: Rows, samples: int = 1000, seed: int = 0
+) -> np.ndarray:
+    """Bits that a code of known length takes for one value of each example.
+
+    Formula:
+        -log p(x) / (D log 2)
+
+        where D is the number of values of an example; a one-hot vector is one
+
+    Args:
+        model: A variant with a prior and a likelihood of discrete values:
+            bits, counts, grades, categories, or the levels of images
+            (`"discretized_logistic"`).
+        x, samples, seed: see `log_likelihood`.
+
+    Returns:
+        `[N]`, bits; on average at least those of the exact likelihood.
+
+    Raises:
+        TypeError: If the likelihood is a density: of a value with many digits
+            there are as many bits as one likes.
+        ValueError: If values lie between those that have a probability: grey
+            levels are no bits; and if some are missing.
+
+    Example:
+        >>> model = keras_ae.VAE.create((8,), 2, likelihood="bernoulli")
+        >>> bits = bits_per_dimension(model, np.eye(8, dtype="float32"))
+        >>> bits.shape, bool((bits > 0).all())
+        ((8,), True)
+
+    Reference: van den Oord, Kalchbrenner, Kavukcuoglu, 2016. Pixel Recurrent
+        Neural Networks, section 5.2. https://arxiv.org/abs/1601.06759
+    """
+    head = model.decoder.head
+    if head.step is None:
+        raise TypeError(
+            f"{type(head).__name__} is a density, which has no bits per "
+            "dimension. Expected a likelihood of discrete values, such as "
+            "'discretized_logistic' for the levels of images."
+        )
+    rows = model.as_rows(x)
+    for part in model.space.chunks(keras.tree.flatten(rows)[0]):
+        places = part / head.step
+        off = np.abs(places - np.rint(places))
+        if not (off < 1e-3).all():  # NaN is not
+            raise ValueError(
+                "`x` has values without a probability. Expected multiples of "
+                f"{head.step:g}. Received: {part[~(off < 1e-3)][0]:g}. Draw "
+                "bits, or use the likelihood of the levels that there are."
+            )
+    shape = model.decoder.event_shape
+    one_hot = isinstance(head, heads.Categorical)
+    dimensions = math.prod(shape[:-1] if one_hot else shape)
+    nats = -log_likelihood(model, rows, samples, seed)
+    return nats / (dimensions * math.log(2))
 
 
 def active_units(

@@ -44,6 +44,7 @@ def measure(
         wanted: Name of the figure to its settings:
             `"terms": {}`, those of `evaluate`;
             `"nll": {"samples": 5000, "rows": 10000}`, -log p(x);
+            `"bits_per_dimension": {"samples": 1000, "rows": 10000}`;
             `"squared_error": {}`, of the reconstruction, per value;
             `"normalized_squared_error": {}`, over the variance of the
             training values;
@@ -150,6 +151,23 @@ def _nll(
     }
 
 
+def _bits(
+    model: BaseAutoencoder,
+    splits: Splits,
+    verbose: int,
+    samples: int,
+    rows: int | None = None,
+) -> dict[str, Any]:
+    del verbose
+    _, (x, _) = splits
+    x = keras.tree.map_structure(lambda leaf: leaf[:rows], x)
+    values = evaluation.bits_per_dimension(model, x, samples)
+    return {
+        "bits_per_dimension": _figure(values, "bits")
+        | {"estimator": f"{samples} importance samples, seed 0"}
+    }
+
+
 def _squared_error(
     model: BaseAutoencoder, splits: Splits, verbose: int
 ) -> dict[str, Any]:
@@ -242,6 +260,7 @@ def _probe(
 _FIGURES = {
     "terms": _terms,
     "nll": _nll,
+    "bits_per_dimension": _bits,
     "squared_error": _squared_error,
     "normalized_squared_error": _normalized,
     "pca": _pca,

@@ -214,8 +214,6 @@ def _recipe(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     seed = model.pop("seed", 0)
     data = file_commands.wanted(arguments)
-    if "path" in data:
-        model = file_commands.likelihood(data) | model
     if arguments.binarization:
         data["binarization"] = arguments.binarization
     if "condition" in model:

@@ -31,18 +31,6 @@ def wanted(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"name": named}
 
 
-def likelihood(wanted: dict[str, Any]) -> dict[str, Any]:
-    """What a recipe says of the likelihood of a file where its space has none
-    of its own: any numbers, whose scale is learned."""
-    if Path(wanted["path"]).suffix.lower() not in (".npy", ".npz"):
-        return {}
-    options = {key: wanted[key] for key in wanted if key != "path"}
-    space = data.load(wanted["path"], **options).space
-    if not isinstance(space, spaces.Array):
-        return {}
-    return {"likelihood": {"gaussian": {"start": "data"}}}
-
-
 def rows_of(
     model: BaseAutoencoder, path: str, options: dict[str, Any], verbose: int
 ) -> data.Data:

@@ -22,9 +22,10 @@ tfd = tfp.distributions
 
 
 def check_terms(cls: type[BaseAutoencoder]) -> None:
-    """The logs are `terms` and `loss`, their weighted sum."""
+    """The logs are `terms` and `loss`, their weighted sum, and what the
+    likelihood has to be looked at."""
     model, x = trained(cls)
-    names = set(model.terms) | {"loss"}
+    names = {"loss", *model.terms, *model.decoder.head.monitors()}
     require(
         set(model.history.history) == names,
         f"logged {sorted(model.history.history)}, declared {sorted(names)}",

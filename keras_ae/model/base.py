@@ -1,6 +1,7 @@
 """The base of every variant: one training step, and the hooks it calls."""
 
 import abc
+import functools
 from collections.abc import Callable
 from typing import Any
 from typing import final
@@ -94,7 +95,9 @@ class BaseAutoencoder(
     samples = 1
     #: What `create` puts on the encoder, and by default on the decoder.
     posterior_head: Callable[[], heads.BaseHead] = heads.Point
-    likelihood_head: Callable[[], heads.BaseHead] = heads.Bernoulli
+    likelihood_head: Callable[[], heads.BaseHead] = functools.partial(
+        heads.Gaussian, scale="shared", start="data"
+    )
     #: p(z), of the variants that have one.
     prior: BasePrior | None = None
     #: p(s|x): which values are observed, where holes depend on what they hide.

@@ -60,7 +60,10 @@ class Creation:
                 starts at zero. For flat codes. Defaults to False.
             posterior: Head of the encoder or its name, for example
                 `heads.Point("sigmoid")` for codes between 0 and 1.
-            likelihood: Head of the decoder or its name.
+            likelihood: Head of the decoder or its name. Defaults to that of
+                the space, and where it has none to the variant's: a Gaussian,
+                of one learned deviation where there is a prior, else of unit
+                scale.
             seed: Integer for initial weights and all draws.
             **options: The variant's own arguments.
         """

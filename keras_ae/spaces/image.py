@@ -68,6 +68,11 @@ class Image(base.BaseSpace):
         self._step = step if step * top <= 1 else np.nextafter(step, step * 0)
 
     @property
+    def likelihood(self) -> str | None:
+        """Bernoulli where there are two levels."""
+        return "bernoulli" if self.levels == 2 else None
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width, channels."""
         return self.height, self.width, self.channels

@@ -346,6 +346,8 @@ def _examples(
     if binarization == "dynamic":
         x = datasets.dynamic_binarization(x)
         x_test = datasets.binarize(x_test, seed=0)
+        if len(x.shape) == 4:
+            space = spaces.Image(*x.shape[1:], levels=2)
     condition = validation.check_in(
         "condition", wanted.get("condition"), (None, "labels")
     )

@@ -35,6 +35,8 @@ class Bernoulli(BaseHead):
         advice="Divide pixels of 0..255 by 255, or use a Gaussian likelihood.",
     )
 
+    step = 1.0
+
     def distribution(self, logits: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
         return densities.Bernoulli(logits=logits, dtype=tf.float32)
@@ -58,6 +60,7 @@ class Categorical(BaseHead):
     """
 
     support = "one-hot vectors along the last axis"
+    step = 1.0
 
     def distribution(self, logits: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
@@ -138,6 +141,7 @@ class Ordinal(BaseHead):
     """
 
     floor = 1e-3  # least distance of cutpoints
+    step = 1.0
 
     def __init__(self, levels: int, **kwargs: Any):
         super().__init__(**kwargs)

@@ -40,6 +40,8 @@ class BaseCounts(BaseHead):
         mean = total * softmax(logits)
     """
 
+    step = 1.0
+
     def exposed(
         self, exposure: tf.Tensor, *parts: tf.Tensor
     ) -> tfd.Distribution:

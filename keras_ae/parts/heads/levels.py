@@ -59,6 +59,7 @@ class DiscretizedLogistic(BaseLocationScale):
     ):
         super().__init__(scale, start, **kwargs)
         self.levels = validation.check_count("levels", levels, 2)
+        self.step = 1 / (levels - 1)
         self.components = validation.check_count("components", components)
         if components > 1:
             self.parts = components * (self.parts + 1)
