@@ -14,6 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import keras_ae
 from keras_ae import AnomalyDetector
+from keras_ae.jobs import learned
 from keras_ae.jobs import scores as kinds
 from keras_ae.jobs import training
 from keras_ae.jobs.intake import Intake
@@ -106,6 +107,13 @@ def test_two_fits_of_one_plan_do_not_disturb_each_other(detector):
     assert (again.anomaly_score(rows(50, 5)) == before).all()
 
 
+def test_a_fit_that_fails_does_not_disturb_others(detector):
+    before = detector.anomaly_score(rows(50, 5))
+    with pytest.raises(ValueError, match="shape"):
+        learned.trained(detector.views_[0].learned.plan, np.ones([9, 5]), 1)
+    assert (detector.anomaly_score(rows(50, 5)) == before).all()
+
+
 def test_a_model_is_left_as_it_is(vae):
     weights = vae.get_weights()
     fitted = AnomalyDetector(vae, scores="elbo", steps=5, **EASY).fit(rows())
@@ -167,10 +175,10 @@ def test_denoising_without_noise_is_the_error_of_the_reconstruction():
 
 
 def test_distance_is_that_to_neighbours_in_the_code(vae):
-    learned = kinds.Distance(3).learn(vae, rows().astype("float32"))
+    known = kinds.Distance(3).learn(vae, rows().astype("float32"))
     x = rows(30, 5).astype("float32")
     found = kinds.values(
-        kinds.get({"distance": {"neighbours": 3}}), vae, x, learned
+        kinds.get({"distance": {"neighbours": 3}}), vae, x, known
     )
     near = NearestNeighbors(n_neighbors=3).fit(vae.embed(rows()))
     expected = near.kneighbors(vae.embed(x))[0].mean(axis=1)
