@@ -163,7 +163,7 @@ def checked(
         )
     if is_frame(x):
         validate_data(estimator, x, reset=reset, skip_check_array=True)
-    return x
+    return np.asarray(x) if isinstance(x, (list, tuple)) else x
 
 
 def is_frame(x: Any) -> bool:

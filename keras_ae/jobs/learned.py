@@ -120,6 +120,7 @@ class _Shared:
 
     def reset(self, weights: list[np.ndarray] | None) -> None:
         """All state as it was when made; other weights if there are some."""
+        self.owner = None  # also of a training that fails
         for variable, value in zip(self._variables(), self.first, strict=True):
             variable.assign(value)
         if weights is not None:

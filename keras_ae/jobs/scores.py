@@ -4,8 +4,6 @@ import abc
 import functools
 import json
 from collections.abc import Callable
-from typing import Any
-from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -34,9 +32,8 @@ class BaseScore(AutoConfig, abc.ABC):
 
     kind = "score"
 
-    #: The variant that a detector trains for it, and its own arguments.
+    #: The variant that a detector trains for it.
     variant = "vae"
-    options: ClassVar[dict[str, Any]] = {}
 
     def lacking(self, model: BaseAutoencoder) -> str:
         """What the score needs that a model has not; empty if nothing."""

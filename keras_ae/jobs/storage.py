@@ -14,6 +14,7 @@ from keras_ae.core import files
 from keras_ae.jobs import learned
 from keras_ae.jobs import scores as kinds
 from keras_ae.jobs.intake import Intake
+from keras_ae.jobs.view import View
 from keras_ae.math import conformal
 from keras_ae.model import finite
 from keras_ae.model.base import BaseAutoencoder
@@ -100,8 +101,6 @@ def load(
         ValueError: If it was fitted with features and there are none, or the
             other way round.
     """
-    from keras_ae.jobs.anomaly import View
-
     folder = Path(folder)
     files.settle(folder)
     about, arrays = _read(folder)

@@ -137,8 +137,7 @@ def models(
             space,
             steps,
             seed=seed,
-            **shape(space),
-            **score.options,
+            **shape(space, score.variant),
         )
         for score in scores
     ]
@@ -146,15 +145,22 @@ def models(
     return [made[plan] for plan in plans]
 
 
-def shape(space: spaces.BaseSpace) -> dict[str, Any]:
-    """Arguments of `create` that suit a space."""
+def shape(space: spaces.BaseSpace, variant: str) -> dict[str, Any]:
+    """Arguments of `create` that suit a space.
+
+    A denoising autoencoder may have a wide code: noise, not the code, keeps
+    it from copying.
+    """
+    wide = variant == "denoising"
     size = math.prod(space.shape)
-    options = {"latent_dim": min(LONGEST_CODE, math.ceil(size / 3))}
+    code = LONGEST_CODE if wide else min(LONGEST_CODE, math.ceil(size / 3))
     if isinstance(space, spaces.Image):
-        return options | {"hidden": (512, 256)}
+        return {"latent_dim": code, "hidden": (512, 256)}
+    options = {"latent_dim": code, "hidden": HIDDEN}
     if space.likelihood is None:
-        options["likelihood"] = "gaussian"
-    return options | {"hidden": HIDDEN}
+        squares = {"gaussian": {"scale": 1.0}}
+        options["likelihood"] = squares if wide else "gaussian"
+    return options
 
 
 def _given(
