@@ -35,7 +35,7 @@ SETS = {
     "sprites": (8, 32),
     "cifar10": (8, 32, 64),
 }
-SECONDS = 40  # of the processor, for each training
+SECONDS = 300  # of the processor, for each training
 BATCH = 128
 STEPS = 40  # from one look to the next
 LOOKED_AT = 1000  # images, at most a tenth
