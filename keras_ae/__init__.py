@@ -35,6 +35,7 @@ from keras_ae.parts import networks as networks  # noqa: E402
 from keras_ae.parts import priors as priors  # noqa: E402
 from keras_ae.parts import schedules as schedules  # noqa: E402
 from keras_ae.parts import sparsity as sparsity  # noqa: E402
+from keras_ae.parts import weights as weights  # noqa: E402
 from keras_ae.parts.networks import DistributionNetwork as DistributionNetwork  # noqa: E402
 from keras_ae.variants.adversarial import BaseAdversarial as BaseAdversarial  # noqa: E402
 from keras_ae.variants.autoencoder import Autoencoder as Autoencoder  # noqa: E402
@@ -84,5 +85,6 @@ for _module in (
     shards,
     sparsity,
     validation,
+    weights,
 ):
     _sys.modules[f"keras_ae.{_module.__name__.rpartition('.')[2]}"] = _module
