@@ -6,15 +6,15 @@ from typing import Any
 import keras
 
 from keras_ae.core import validation
-from keras_ae.core.types import Optimizer
 from keras_ae.core.types import Shapes
 from keras_ae.model.batch import Player
+from keras_ae.model.optimizers import Optimizers
 from keras_ae.parts import networks
 from keras_ae.parts import priors
 from keras_ae.variants.vae import VAE
 
 
-class BaseAdversarial(VAE):
+class BaseAdversarial(Optimizers, VAE):
     """A VAE and a discriminator that take steps in turn on each batch.
 
     The discriminator judges codes; a variant whose discriminator judges
@@ -26,8 +26,7 @@ class BaseAdversarial(VAE):
         Other arguments: see `VAE`.
     """
 
-    #: Names of the optimizers beside `optimizer`.
-    more_optimizers: tuple[str, ...] = ("discriminator_optimizer",)
+    more_optimizers = ("discriminator_optimizer",)
 
     def __init__(
         self,
@@ -59,44 +58,6 @@ class BaseAdversarial(VAE):
             self.discriminator.trainable_variables,
             self.discriminator_optimizer,
         )
-
-    def compile(
-        self, optimizer: Optimizer = "adam", loss: None = None, **kwargs: Any
-    ) -> None:
-        """Configure training, with an optimizer for each player.
-
-        Args:
-            optimizer: Keras optimizer or its name. Defaults to `"adam"`.
-            loss: Not supported; the model computes its loss.
-            **kwargs: The other players' optimizers by name, for example
-                `discriminator_optimizer`; each defaults to one like
-                `optimizer`. Others: see `VAE.compile`.
-        """
-        more = {name: kwargs.pop(name, None) for name in self.more_optimizers}
-        super().compile(optimizer, loss, **kwargs)
-        for name, value in more.items():
-            setattr(self, name, self._optimizer_like(value))
-
-    def _optimizer_like(self, value: Optimizer | None) -> keras.Optimizer:
-        """An optimizer, treated as `compile` treats the first one."""
-        like = type(self.optimizer)
-        if value is None:
-            return like.from_config(self.optimizer.get_config())
-        value = keras.optimizers.get(value)
-        scaled = keras.optimizers.LossScaleOptimizer
-        if like is scaled and not isinstance(value, scaled):
-            value = scaled(value, name="loss_scale_optimizer")
-        return value
-
-    def get_compile_config(self) -> dict:
-        """See `FastTraining.get_compile_config`."""
-        config = super().get_compile_config()
-        if not config:
-            return config
-        return config | {
-            name: keras.saving.serialize_keras_object(getattr(self, name))
-            for name in self.more_optimizers
-        }
 
     @classmethod
     def create_bodies(
