@@ -70,3 +70,14 @@ def place(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reduce_sum(tf.cumsum(sizes, exclusive=True) * own), tf.reduce_sum(
         sizes
     )
+
+
+def gather(value: tf.Tensor, axis: int = 0) -> tf.Tensor:
+    """The rows of all replicas, which lie along an axis; differentiable."""
+    if count() == 1:
+        return value
+    size = tf.shape(value)[axis]
+    before, rows = place(size)
+    here = tf.one_hot(axis % len(value.shape), len(value.shape), dtype=tf.int32)
+    paddings = here[:, None] * tf.stack([before, rows - before - size])
+    return total(tf.pad(value, paddings))
