@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_ae.core import validation
 from keras_ae.core.types import Shapes
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
 from keras_ae.model.batch import Player
 from keras_ae.model.optimizers import Optimizers
 from keras_ae.parts import networks
@@ -50,6 +53,31 @@ class BaseAdversarial(Optimizers, VAE):
         """Shape of what the discriminator sees, with batch axis."""
         del input_shape  # codes
         return (None, *self.encoder.event_shape)
+
+    def logits(self, z: tf.Tensor, moment: Moment) -> tf.Tensor:
+        """Logits of the discriminator that codes are real, `[(S,) B]`."""
+        judgement = self.discriminator(z, training=moment.training)
+        return judgement.distribution.logits[..., 0]
+
+    def codes_of_prior(self, forward: Forward, moment: Moment) -> tf.Tensor:
+        """As many codes from the prior as from the posterior,
+        `[(S,) B, ...]`."""
+        rank = len(self.encoder.event_shape)
+        rows = tf.shape(forward.batch.x)[:1]
+        draws = [
+            forward.prior.sample(rows, seed=moment.seed(rank))
+            for _ in range(self.samples)
+        ]
+        return draws[0] if self.samples == 1 else tf.stack(draws)
+
+    def model_player(self, *terms: str) -> Player:
+        """All but the discriminator as a player who minimizes `terms`."""
+        variables = [
+            *self.encoder.trainable_variables,
+            *self.decoder.trainable_variables,
+            *self.prior.trainable_variables,
+        ]
+        return Player(terms, variables, self.optimizer)
 
     def discriminator_player(self, *terms: str) -> Player:
         """The discriminator as a player who minimizes `terms`."""

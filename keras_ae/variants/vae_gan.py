@@ -145,17 +145,6 @@ class VAEGAN(BaseAdversarial):
             self.discriminator_player("discriminator"),
         )
 
-    def codes_of_prior(self, forward: Forward, moment: Moment) -> tf.Tensor:
-        """As many codes from the prior as from the posterior,
-        `[(S,) B, ...]`."""
-        rank = len(self.encoder.event_shape)
-        rows = tf.shape(forward.batch.x)[:1]
-        draws = [
-            forward.prior.sample(rows, seed=moment.seed(rank))
-            for _ in range(self.samples)
-        ]
-        return draws[0] if self.samples == 1 else tf.stack(draws)
-
     def judged(
         self, value: tf.Tensor, moment: Moment
     ) -> tuple[tf.Tensor, tf.Tensor]:
