@@ -53,13 +53,16 @@ from keras_ae.variants.factor_vae import FactorVAE as FactorVAE  # noqa: E402
 from keras_ae.variants.hyperspherical_vae import (  # noqa: E402
     HypersphericalVAE as HypersphericalVAE,
 )
+from keras_ae.variants.info_vae import InfoVAE as InfoVAE  # noqa: E402
 from keras_ae.variants.iwae import IWAE as IWAE  # noqa: E402
 from keras_ae.variants.miwae import MIWAE as MIWAE  # noqa: E402
 from keras_ae.variants.renyi_vae import RenyiVAE as RenyiVAE  # noqa: E402
 from keras_ae.variants.sparse import SparseAutoencoder as SparseAutoencoder  # noqa: E402
+from keras_ae.variants.swae import SWAE as SWAE  # noqa: E402
 from keras_ae.variants.vae import VAE as VAE  # noqa: E402
 from keras_ae.variants.vae_gan import VAEGAN as VAEGAN  # noqa: E402
 from keras_ae.variants.vqvae import VQVAE as VQVAE  # noqa: E402
+from keras_ae.variants.wae import WAE as WAE  # noqa: E402
 from keras_ae.zoo import datasets as datasets  # noqa: E402
 from keras_ae.zoo.errors import PresetError as PresetError  # noqa: E402
 from keras_ae.zoo.store import list_presets as list_presets  # noqa: E402
