@@ -37,6 +37,7 @@ from keras_ae.parts import schedules as schedules  # noqa: E402
 from keras_ae.parts import sparsity as sparsity  # noqa: E402
 from keras_ae.parts import weights as weights  # noqa: E402
 from keras_ae.parts.networks import DistributionNetwork as DistributionNetwork  # noqa: E402
+from keras_ae.variants.aae import AAE as AAE  # noqa: E402
 from keras_ae.variants.adversarial import BaseAdversarial as BaseAdversarial  # noqa: E402
 from keras_ae.variants.autoencoder import Autoencoder as Autoencoder  # noqa: E402
 from keras_ae.variants.beta_tcvae import BetaTCVAE as BetaTCVAE  # noqa: E402
