@@ -42,6 +42,7 @@ from keras_ae.variants.adversarial import BaseAdversarial as BaseAdversarial  # 
 from keras_ae.variants.autoencoder import Autoencoder as Autoencoder  # noqa: E402
 from keras_ae.variants.beta_tcvae import BetaTCVAE as BetaTCVAE  # noqa: E402
 from keras_ae.variants.beta_vae import BetaVAE as BetaVAE  # noqa: E402
+from keras_ae.variants.ciwae import CIWAE as CIWAE  # noqa: E402
 from keras_ae.variants.conditional_vae import ConditionalVAE as ConditionalVAE  # noqa: E402
 from keras_ae.variants.contractive import (  # noqa: E402
     ContractiveAutoencoder as ContractiveAutoencoder,
@@ -57,6 +58,7 @@ from keras_ae.variants.hyperspherical_vae import (  # noqa: E402
 from keras_ae.variants.info_vae import InfoVAE as InfoVAE  # noqa: E402
 from keras_ae.variants.iwae import IWAE as IWAE  # noqa: E402
 from keras_ae.variants.miwae import MIWAE as MIWAE  # noqa: E402
+from keras_ae.variants.piwae import PIWAE as PIWAE  # noqa: E402
 from keras_ae.variants.renyi_vae import RenyiVAE as RenyiVAE  # noqa: E402
 from keras_ae.variants.sparse import SparseAutoencoder as SparseAutoencoder  # noqa: E402
 from keras_ae.variants.swae import SWAE as SWAE  # noqa: E402
