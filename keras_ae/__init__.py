@@ -32,6 +32,7 @@ from keras_ae.parts import corruptions as corruptions  # noqa: E402
 from keras_ae.parts import heads as heads  # noqa: E402
 from keras_ae.parts import mechanisms as mechanisms  # noqa: E402
 from keras_ae.parts import networks as networks  # noqa: E402
+from keras_ae.parts import penalties as penalties  # noqa: E402
 from keras_ae.parts import priors as priors  # noqa: E402
 from keras_ae.parts import schedules as schedules  # noqa: E402
 from keras_ae.parts import sparsity as sparsity  # noqa: E402
@@ -59,6 +60,7 @@ from keras_ae.variants.info_vae import InfoVAE as InfoVAE  # noqa: E402
 from keras_ae.variants.iwae import IWAE as IWAE  # noqa: E402
 from keras_ae.variants.miwae import MIWAE as MIWAE  # noqa: E402
 from keras_ae.variants.piwae import PIWAE as PIWAE  # noqa: E402
+from keras_ae.variants.rae import RAE as RAE  # noqa: E402
 from keras_ae.variants.renyi_vae import RenyiVAE as RenyiVAE  # noqa: E402
 from keras_ae.variants.sparse import SparseAutoencoder as SparseAutoencoder  # noqa: E402
 from keras_ae.variants.swae import SWAE as SWAE  # noqa: E402
@@ -88,6 +90,7 @@ for _module in (
     heads,
     mechanisms,
     networks,
+    penalties,
     plots,
     priors,
     schedules,
