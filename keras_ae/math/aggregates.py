@@ -86,13 +86,14 @@ def decomposed_kl(
     )
 
 
-def permuted(z: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+def permuted(z: tf.Tensor, order: tf.Tensor, axis: int = -2) -> tf.Tensor:
     """Codes whose latents come from different rows: draws of prod_j q(z_j).
 
     Args:
-        z: Codes, `[(S,) N, d]`.
-        order: Random numbers `[(S,) N, d]`; their ranks along N say which row
+        z: Codes, `[(S,) N, event]`.
+        order: Random numbers of that shape; their ranks along N say which row
             a latent is taken from.
+        axis: That of N, below 0.
 
     Example:
         >>> z = tf.constant([[1.0, 3.0], [2.0, 4.0]])
@@ -102,10 +103,13 @@ def permuted(z: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
     Reference: Kim, Mnih, 2018. Disentangling by Factorising, algorithm 1.
         https://arxiv.org/abs/1802.05983
     """
-    rows = tf.argsort(tf.linalg.matrix_transpose(order))  # [(S,) d, N]
-    columns = tf.linalg.matrix_transpose(z)
-    found = tf.gather(columns, rows, batch_dims=len(z.shape) - 1)
-    return tf.linalg.matrix_transpose(found)
+    rank = len(z.shape)
+    rows = axis % rank
+    last = [i for i in range(rank) if i != rows] + [rows]  # [(S,) event, N]
+    order, columns = tf.transpose(order, last), tf.transpose(z, last)
+    found = tf.gather(columns, tf.argsort(order), batch_dims=rank - 1)
+    back = [*range(rows), rank - 1, *range(rows, rank - 1)]
+    return tf.transpose(found, back)
 
 
 def covariance(

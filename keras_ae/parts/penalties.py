@@ -63,13 +63,23 @@ class WeightDecay(BasePenalty):
         z: tf.Tensor,
         moment: "Moment",
     ) -> tf.Tensor:
-        """See `BasePenalty.cost`; the same at all codes."""
+        """See `BasePenalty.cost`; the same at all codes.
+
+        Raises:
+            ValueError: If the decoder has no kernels, as one that is tied.
+        """
         del decode, moment  # of the weights alone
         squares = [
             tf.reduce_sum(tf.cast(weight, tf.float32) ** 2)
-            for weight in decoder.trainable_variables
-            if len(weight.shape) > 1
+            for weight in decoder.weights
+            if weight.path.endswith("kernel")
         ]
+        if not squares:
+            raise ValueError(
+                "A decoder without kernels of its own has no weights to "
+                "decay. Expected one that is not tied to the encoder. "
+                f"Received: {decoder.name!r}. Use GradientPenalty()."
+            )
         return tf.fill(tf.shape(z)[:1], tf.add_n(squares))
 
 

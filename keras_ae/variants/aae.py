@@ -4,7 +4,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.math import adversarial
 from keras_ae.model.batch import Batch
@@ -12,8 +11,6 @@ from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.model.batch import Player
 from keras_ae.parts import heads
-from keras_ae.parts import networks
-from keras_ae.parts import priors
 from keras_ae.variants.adversarial import BaseAdversarial
 from keras_ae.variants.vae import VAE
 
@@ -54,19 +51,6 @@ class AAE(BaseAdversarial):
         "accuracy": "share that the discriminator tells right, logged only",
     }
     posterior_head = heads.Point
-
-    def __init__(
-        self,
-        encoder: networks.DistributionNetwork,
-        decoder: networks.DistributionNetwork,
-        discriminator: networks.DistributionNetwork,
-        prior: str | dict | priors.BasePrior | None = None,
-        *,
-        strength: float = 10.0,
-        **kwargs: Any,
-    ):
-        super().__init__(encoder, decoder, discriminator, prior, **kwargs)
-        self.strength = validation.check_number("strength", strength, 0)
 
     def forward(self, batch: Batch, moment: Moment) -> Forward:
         """See `BaseAutoencoder.forward`; `extras` has the logits of draws of

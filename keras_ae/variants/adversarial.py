@@ -26,6 +26,8 @@ class BaseAdversarial(Optimizers, VAE):
     Args:
         discriminator: `DistributionNetwork` with a `"bernoulli"` head and
             `event_shape` 1: whether what it sees is real.
+        strength: Weight of what the discriminator says in the model's loss.
+            Defaults to 10.0.
         Other arguments: see `VAE`.
     """
 
@@ -37,12 +39,15 @@ class BaseAdversarial(Optimizers, VAE):
         decoder: networks.DistributionNetwork,
         discriminator: networks.DistributionNetwork,
         prior: str | dict | priors.BasePrior | None = None,
+        *,
+        strength: float = 10.0,
         **kwargs: Any,
     ):
         super().__init__(encoder, decoder, prior, **kwargs)
         self.discriminator = validation.check_type(
             "discriminator", discriminator, networks.DistributionNetwork
         )
+        self.strength = validation.check_number("strength", strength, 0)
 
     def build_parts(self, input_shape: Shapes) -> None:
         """See `BaseAutoencoder.build_parts`."""

@@ -5,7 +5,6 @@ from typing import Any
 import tensorflow as tf
 
 from keras_ae.core import replicas
-from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.math import adversarial
 from keras_ae.math import aggregates
@@ -14,8 +13,6 @@ from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.model.batch import Player
-from keras_ae.parts import networks
-from keras_ae.parts import priors
 from keras_ae.variants.adversarial import BaseAdversarial
 
 
@@ -57,33 +54,14 @@ class FactorVAE(BaseAdversarial):
     }
     batch_statistics = frozenset({"discriminator"})
 
-    def __init__(
-        self,
-        encoder: networks.DistributionNetwork,
-        decoder: networks.DistributionNetwork,
-        discriminator: networks.DistributionNetwork,
-        prior: str | dict | priors.BasePrior | None = None,
-        *,
-        strength: float = 10.0,
-        **kwargs: Any,
-    ):
-        super().__init__(encoder, decoder, discriminator, prior, **kwargs)
-        self.strength = validation.check_number("strength", strength, 0)
-
     def forward(self, batch: Batch, moment: Moment) -> Forward:
         """See `BaseAutoencoder.forward`; `extras` has the logits of codes
         and of permuted codes."""
         forward = super().forward(batch, moment)
-        event = self.encoder.event_shape
-        z = replicas.gather(forward.latent, -1 - len(event))
-        z = aggregates.flat(z, len(event))  # [(S,) N, d]
+        rows = -1 - len(self.encoder.event_shape)
+        z = replicas.gather(forward.latent, rows)  # [(S,) N, event]
         order = draws.uniform(tf.shape(z), moment.seed())
-        permuted = aggregates.permuted(z, order)
-        shape = tf.concat([tf.shape(z)[:-1], event], 0)
-        permuted = tf.ensure_shape(
-            tf.reshape(permuted, shape),
-            [*forward.latent.shape[: -1 - len(event)], None, *event],
-        )
+        permuted = aggregates.permuted(z, order, rows)
         extras = {
             "codes": self.logits(forward.latent, moment),
             "permuted": self.logits(permuted, moment),

@@ -75,12 +75,9 @@ class PIWAE(Optimizers, IWAE):
             *self.decoder.trainable_variables,
             *self.prior.trainable_variables,
         ]
+        encoder = self.encoder.trainable_variables
         return (
-            Player(
-                ("grouped_bound",),
-                self.encoder.trainable_variables,
-                self.optimizer,
-            ),
+            Player(("grouped_bound",), encoder, self.optimizer),
             Player(("bound",), decoder, self.decoder_optimizer),
         )
 

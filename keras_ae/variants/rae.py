@@ -92,17 +92,10 @@ class RAE(Autoencoder):
 
     @classmethod
     def create_bodies(
-        cls,
-        network: str,
-        input_shape: tuple,
-        latent_shape: tuple,
-        *,
-        options: dict,
-        **settings: Any,
+        cls, *network: Any, options: dict, **settings: Any
     ) -> tuple:
-        """See `BaseAutoencoder.create_bodies`."""
-        encoder, decoder = super().create_bodies(
-            network, input_shape, latent_shape, options=options, **settings
-        )
+        """See `BaseAutoencoder.create_bodies`; the penalty has a say in it."""
+        bodies = super().create_bodies(*network, options=options, **settings)
+        encoder, decoder = bodies
         penalty = penalties.get(options.get("penalty", "weight_decay"))
         return encoder, penalty.body(decoder)

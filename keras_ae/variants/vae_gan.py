@@ -8,7 +8,6 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.core.types import Shapes
 from keras_ae.math import adversarial
@@ -17,7 +16,6 @@ from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.model.batch import Player
 from keras_ae.parts import networks
-from keras_ae.parts import priors
 from keras_ae.variants.adversarial import BaseAdversarial
 
 tfd = tfp.distributions
@@ -64,19 +62,6 @@ class VAEGAN(BaseAdversarial):
         "accuracy": "share that the discriminator tells right, logged only",
     }
     more_optimizers = ("decoder_optimizer", "discriminator_optimizer")
-
-    def __init__(
-        self,
-        encoder: networks.DistributionNetwork,
-        decoder: networks.DistributionNetwork,
-        discriminator: networks.DistributionNetwork,
-        prior: str | dict | priors.BasePrior | None = None,
-        *,
-        strength: float = 10.0,
-        **kwargs: Any,
-    ):
-        super().__init__(encoder, decoder, discriminator, prior, **kwargs)
-        self.strength = validation.check_number("strength", strength, 0)
 
     def discriminator_shape(self, input_shape: Shapes) -> Shapes:
         """See `BaseAdversarial.discriminator_shape`."""

@@ -95,6 +95,11 @@ def test_permuted_codes_keep_each_latent_and_lose_the_rest():
     np.testing.assert_array_equal(np.sort(found, 1), np.sort(Z, 1))
     rows = np.argsort(order, axis=1)
     np.testing.assert_array_equal(found, np.take_along_axis(Z, rows, axis=1))
+    # Codes of several axes are as good as flat ones.
+    z, order = (tf.reshape(v, [12, 3, 1]) for v in (Z, order))
+    flat = aggregates.permuted(z[..., 0], order[..., 0])
+    deep = aggregates.permuted(z, order, axis=-3)
+    np.testing.assert_array_equal(deep[..., 0], flat)
 
 
 def test_covariance_is_that_of_draws():

@@ -88,5 +88,7 @@ def test_out_of_range_is_refused():
     ):
         with pytest.raises(ValueError, match="Expected"):
             model(**options)
+    with pytest.raises(ValueError, match="not tied"):
+        model("weight_decay", network="tied").objective(X)
     with pytest.raises(TypeError, match="model of layers"):
         penalties.SpectralNorm().body(keras.layers.Dense(2))
