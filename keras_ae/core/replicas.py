@@ -78,6 +78,8 @@ def gather(value: tf.Tensor, axis: int = 0) -> tf.Tensor:
         return value
     size = tf.shape(value)[axis]
     before, rows = place(size)
-    here = tf.one_hot(axis % len(value.shape), len(value.shape), dtype=tf.int32)
+    rank = len(value.shape)
+    here = tf.one_hot(axis % rank, rank, dtype=tf.int32)
     paddings = here[:, None] * tf.stack([before, rows - before - size])
-    return total(tf.pad(value, paddings))
+    shape = [None if i == axis % rank else value.shape[i] for i in range(rank)]
+    return total(tf.ensure_shape(tf.pad(value, paddings), shape))
