@@ -62,8 +62,9 @@ setup(
         "tensorflow-probability[tf]>=0.25,<0.26",
         # Floor of TensorFlow 2.18.
         "numpy>=1.26",
-        # Brings the digits; the first release that runs on NumPy 2.
-        "scikit-learn>=1.5",
+        # Brings the digits, and what estimators are; `validate_data` is new
+        # in 1.6.
+        "scikit-learn>=1.6",
         "scipy>=1.13",
         # Draws the pictures; the first release with Petroff's ten colors.
         "matplotlib>=3.10",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import common
+from benchmarks import report_data
 from benchmarks import scale_start as scale
 from keras_ae.core import markdown
 
@@ -190,23 +191,6 @@ def scale_start(found: dict) -> list[list[str]]:
     return rows
 
 
-def ecg(found: dict) -> list[list[str]]:
-    """Anomalies of heart beats, and of points of long series."""
-    rows = [
-        [
-            f"AUROC of ECG5000, {name}",
-            f"{result['AUROC']:.4f}",
-            "at least 0.991" * (name == "VAE"),
-        ]
-        for name, result in found["results"].items()
-    ]
-    return rows + [
-        [f"AUROC of the points of {series}, {name}", f"{value:.3f}", ""]
-        for series, result in found["points"].items()
-        for name, value in result.items()
-    ]
-
-
 def inference(found: dict) -> str:
     """A row for each preset, latency at batch 1 and throughput at 256."""
     head = ["preset", "device"]
@@ -269,7 +253,6 @@ SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
     "jacobians": jacobians,
     "representations": representations,
     "scale_start": scale_start,
-    "ecg": ecg,
 }
 
 
@@ -295,6 +278,21 @@ def report() -> str:
         f"{machine['date']}.",
         "",
         markdown.table(["measured", "found", "asked"], rows),
+    ]
+    rows = [
+        row
+        for name, section in report_data.SECTIONS.items()
+        if (found := common.read(name))
+        for row in section(found)
+    ]
+    lines += [
+        "",
+        "## Data",
+        "",
+        "Figures on test rows, one recipe for all sets of a benchmark; choices "
+        "that were made looking at test rows are named in its module.",
+        "",
+        markdown.table(report_data.HEAD, rows),
     ]
     found = common.read("inference")
     if found:

@@ -20,7 +20,9 @@ from keras_ae.core import markdown
 def ours(name: str, rows, **options):
     """`compile("adam")`, `fit(x, batch_size=128)`, nothing else set."""
     shape = (28, 28, 1) if options.get("network") == "strided" else (784,)
-    model = keras_ae.create(name, shape, seed=0, **options)
+    model = keras_ae.create(
+        name, shape, likelihood="bernoulli", seed=0, **options
+    )
     model.compile("adam")
     rows = rows.reshape(-1, *shape)
     return lambda: model.fit(

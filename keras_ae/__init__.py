@@ -1,5 +1,6 @@
 """Autoencoders on Keras 3, TensorFlow and TensorFlow Probability."""
 
+import importlib as _importlib
 import sys as _sys
 
 import keras as _keras
@@ -77,6 +78,15 @@ __version__ = "0.1.0"
 
 # The function, not the room of that name.
 variants = registry.variants
+
+
+def __getattr__(name: str) -> object:
+    """What builds on scikit-learn, imported when it is asked for."""
+    if name not in ("AnomalyDetector", "sklearn"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    sklearn = _importlib.import_module("keras_ae.sklearn")
+    return sklearn if name == "sklearn" else sklearn.AnomalyDetector
+
 
 # The rooms are for readers; users know these modules by their last name.
 for _module in (

@@ -62,8 +62,9 @@ class Creation:
                 `heads.Point("sigmoid")` for codes between 0 and 1.
             likelihood: Head of the decoder or its name. Defaults to that of
                 the space, and where it has none to the variant's: a Gaussian,
-                of one learned deviation where there is a prior, else of unit
-                scale.
+                of one learned deviation where there is a prior, which starts
+                from the rows if they are in memory, else of unit
+                scale; of `VAEGAN` a Bernoulli.
             seed: Integer for initial weights and all draws.
             **options: The variant's own arguments.
         """

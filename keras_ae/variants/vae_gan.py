@@ -15,6 +15,7 @@ from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.model.batch import Player
+from keras_ae.parts import heads
 from keras_ae.parts import networks
 from keras_ae.variants.adversarial import BaseAdversarial
 
@@ -61,6 +62,8 @@ class VAEGAN(BaseAdversarial):
         "discriminator": "cross-entropy of real against decoded, nats",
         "accuracy": "share that the discriminator tells right, logged only",
     }
+    #: Its means are images. No scale: the reconstruction is not trained on.
+    likelihood_head = heads.Bernoulli
     more_optimizers = ("decoder_optimizer", "discriminator_optimizer")
 
     def discriminator_shape(self, input_shape: Shapes) -> Shapes:

@@ -29,7 +29,8 @@ ALLOWED = frozenset(
     GRU MultiHeadAttention Cropping1D Cropping2D Cropping3D
     ZeroPadding1D ZeroPadding2D ZeroPadding3D MaxPooling2D AveragePooling2D
     UpSampling2D GlobalAveragePooling2D BatchNormalization LayerNormalization
-    Dropout RepeatVector LeakyReLU PReLU ReLU ELU Softmax Rescaling Identity
+    RMSNormalization Dropout RepeatVector LeakyReLU PReLU ReLU ELU Softmax
+    Rescaling Identity
     GlorotUniform GlorotNormal HeUniform HeNormal LecunUniform LecunNormal
     RandomNormal RandomUniform TruncatedNormal VarianceScaling Orthogonal
     Zeros Ones Constant L1 L2 L1L2 DTypePolicy

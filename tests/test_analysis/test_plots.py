@@ -19,12 +19,16 @@ SHAPE = (4, 5, 1)
 
 @pytest.fixture(scope="module")
 def vae():
-    return keras_ae.VAE.create(SHAPE, 2, hidden=(8,), seed=0)
+    return keras_ae.VAE.create(
+        SHAPE, 2, hidden=(8,), likelihood="bernoulli", seed=0
+    )
 
 
 @pytest.fixture(scope="module")
 def rgb():
-    return keras_ae.VAE.create((4, 5, 3), 3, hidden=(8,), seed=0)
+    return keras_ae.VAE.create(
+        (4, 5, 3), 3, hidden=(8,), likelihood="bernoulli", seed=0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +131,7 @@ def test_manifold_of_a_learned_prior_uses_its_draws(x):
 
 def test_manifold_of_a_condition(x):
     model = keras_ae.ConditionalVAE.create(
-        SHAPE, 2, hidden=(8,), condition=3, seed=0
+        SHAPE, 2, hidden=(8,), condition=3, likelihood="bernoulli", seed=0
     )
     ax = _ax(plots.manifold(model, n=1, condition=2))
     expected = model.decode((np.zeros([1, 2], "float32"), [2])).mean()
@@ -320,7 +324,7 @@ def test_overview_draws_originals_reconstructions_and_samples(vae, x):
 
 def test_overview_of_a_conditional_model_samples_the_conditions_of_x(x):
     model = keras_ae.ConditionalVAE.create(
-        SHAPE, 2, condition=3, hidden=(8,), seed=0
+        SHAPE, 2, condition=3, hidden=(8,), likelihood="bernoulli", seed=0
     )
     conditions = np.array([2, 0, 1])
     ax = _ax(plots.overview(model, (x[:3], conditions)))

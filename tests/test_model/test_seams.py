@@ -60,7 +60,7 @@ def test_copies_of_a_row_score_alike():
 
 def test_a_score_is_the_bound_over_eight_codes():
     """By hand, from the noise that all rows share."""
-    model = make(keras_ae.VAE)
+    model = make(keras_ae.VAE, likelihood="bernoulli")
     q = model.encode(X)
     mean, deviation = q.mean().numpy(), q.stddev().numpy()
     noise = draws.normal([8, 1, 2], [0, 0]).numpy()

@@ -20,7 +20,9 @@ def numbered(rows):
 
 
 def make(cls=Autoencoder, *, optimizer="sgd", compiled=None, **options):
-    options = {"hidden": (4,), "seed": 0} | options
+    # A likelihood that does not start from the rows: streams have none yet.
+    fixed = {"hidden": (4,), "likelihood": {"gaussian": {"scale": 1.0}}}
+    options = fixed | {"seed": 0} | options
     model = cls.create((EVENT,), 2, **options)
     model.compile(optimizer, **{"jit_compile": False} | (compiled or {}))
     return model

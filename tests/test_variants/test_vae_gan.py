@@ -145,7 +145,9 @@ def trained():
     (x, _), (x_test, _) = datasets.load("digits")
     models = []
     for cls in (keras_ae.VAE, keras_ae.VAEGAN):
-        made = cls.create((8, 8, 1), 8, hidden=(128,), seed=0)
+        made = cls.create(
+            (8, 8, 1), 8, hidden=(128,), likelihood="bernoulli", seed=0
+        )
         made.compile(keras.optimizers.Adam(1e-3, beta_1=0.5))
         history = made.fit(x, batch_size=64, epochs=80, verbose=0)
         models.append(made)

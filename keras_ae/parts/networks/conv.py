@@ -25,11 +25,11 @@ def conv_encoder(
 ) -> keras.Model:
     """Convolutions that halve, a residual block after each.
 
-    What is added up along the blocks is linear in the input but for what the
-    blocks add: `x + conv(activation(conv(norm(x))))`. The norm is that of a
-    place's own features (layer normalization), so that a place depends on
-    what is near alone, and training and use are alike. No block runs at full
-    size.
+    A block is `x + dense(activation(conv(norm(x))))`, whose dense layer starts
+    small: an untrained network is nearly linear in its input, and trains from
+    the first steps. The norm is that of a place's own features (their root mean
+    square), so that a place depends on what is near alone, and training and
+    use are alike. No block runs at full size.
 
     Args:
         shape: Shape of one input: length, height and width, or three sizes,
@@ -49,8 +49,10 @@ def conv_encoder(
         ValueError: If there are not one to three sides and channels.
 
     Reference: He, Zhang, Ren, Sun, 2016. Identity Mappings in Deep Residual
-        Networks. https://arxiv.org/abs/1603.05027. Ba, Kiros, Hinton, 2016.
-        Layer Normalization. https://arxiv.org/abs/1607.06450
+        Networks. https://arxiv.org/abs/1603.05027. Zhang, Sennrich, 2019. Root
+        Mean Square Layer Normalization. https://arxiv.org/abs/1910.07467.
+        Zhang, Dauphin, Ma, 2019. Fixup Initialization.
+        https://arxiv.org/abs/1901.09321
     """
     plan = Plan.of(shape, event_shape, hidden)
     conv, pad, _ = LAYERS[len(shape) - 1]
@@ -193,7 +195,7 @@ def _widths(sides: tuple, strides: list) -> tuple[int, ...]:
     widths = []
     for level in strides:
         sides = [math.ceil(n / s) for n, s in zip(sides, level, strict=True)]
-        width = 2 ** round(math.log2(512 / math.sqrt(math.prod(sides))))
+        width = 2 ** round(math.log2(256 / math.sqrt(math.prod(sides))))
         widths.append(min(max(width, NARROWEST), WIDEST))
     return tuple(widths)
 
@@ -201,10 +203,11 @@ def _widths(sides: tuple, strides: list) -> tuple[int, ...]:
 def _block(
     x: keras.KerasTensor, conv: type[keras.Layer], activation: str
 ) -> keras.KerasTensor:
-    """`x`, and what two convolutions make of it."""
-    y = layers.LayerNormalization()(x)
+    """`x`, and what a convolution makes of it: at first little."""
+    y = layers.RMSNormalization()(x)
     y = conv(x.shape[-1], 3, padding="same", activation=activation)(y)
-    y = conv(x.shape[-1], 3, padding="same")(y)
+    small = keras.initializers.VarianceScaling(0.01)
+    y = layers.Dense(x.shape[-1], kernel_initializer=small)(y)
     return layers.Add()([x, y])
 
 

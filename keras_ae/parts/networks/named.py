@@ -42,7 +42,8 @@ def register(
 
     Example:
         >>> def wide(shape, hidden, **options):
-        ...     return mlp(shape, [2 * width for width in hidden], **options)
+        ...     widths = [2 * width for width in hidden]
+        ...     return keras_ae.networks.mlp(shape, widths, **options)
         >>> register("wide", wide, wide, hidden=(32,))
         >>> vae = keras_ae.VAE.create((8,), latent_dim=2, network="wide")
         >>> vae.encoder.body.output_shape
@@ -71,8 +72,8 @@ def pair(
     """Bodies of an encoder and of the decoder that mirrors it.
 
     Args:
-        network: `"linear"`, `"tied"`, `"mlp"`, `"gated"`, `"conv"`, or a
-            name that was given to `register`.
+        network: As `create` knows them, or a name that was given to
+            `register`.
         input_shape: Shape of one example.
         latent_shape: Shape of one code.
         hidden: Widths (filters) of the encoder, input side first; the

@@ -1,0 +1,185 @@
+"""Which models a detector has, what they are trained on, and for how long."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_ae import spaces
+from keras_ae.core import rows as rows_of
+from keras_ae.core import validation
+from keras_ae.jobs import learned
+from keras_ae.jobs import scores as kinds
+from keras_ae.jobs.intake import Intake
+from keras_ae.model.base import BaseAutoencoder
+
+STEPS = 3000
+SCORES = ("elbo", "denoising", "distance")
+LONGEST_CODE = 64
+HIDDEN = (128, 64)
+
+
+class Part(NamedTuple):
+    """Some of the data.
+
+    Attributes:
+        rows: Of the models' space.
+        total: Points of a long series that the rows are windows of, or None.
+    """
+
+    rows: Any
+    total: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Rows or points, whatever gets a score."""
+        return self.total or len(self.rows)
+
+
+def part(intake: Intake, x: Any) -> Part:
+    """All of the data."""
+    long = isinstance(intake.space, spaces.Series) and intake.features is None
+    long = long and intake.space.is_long(x)
+    return Part(intake.rows(x), len(x) if long else None)
+
+
+def split(
+    intake: Intake, x: Any, held: float, parts: int, seed: int
+) -> list[Part]:
+    """Rows to train on, and 1 or 2 equal parts of those that are held out;
+    of a long series its end.
+
+    Raises:
+        ValueError: If one would be empty.
+    """
+    whole = part(intake, x)
+    size = max(1, round(whole.size * held / parts))
+    cuts = [whole.size - size * number for number in range(parts, 0, -1)]
+    if cuts[0] < 1:
+        raise ValueError(
+            f"Too few rows to hold some out. Expected more than {size * parts}"
+            f". Received: {whole.size} rows, calibration={held:g}"
+        )
+    if whole.total is not None:
+        edges = itertools.pairwise([0, *cuts, whole.size])
+        return [part(intake, x[start:end]) for start, end in edges]
+    order = np.random.default_rng(seed).permutation(whole.size)
+    sparse = isinstance(whole.rows, rows_of.SparseRows)
+    take = whole.rows.take if sparse else whole.rows.__getitem__
+    return [Part(take(own)) for own in np.split(order, cuts)]
+
+
+def chosen(scores: Any, given: BaseAutoencoder | None) -> list[kinds.BaseScore]:
+    """The scores that were asked for, or those that a model has.
+
+    Raises:
+        ValueError: If there are none, one twice, or a model lacks what one
+            needs.
+    """
+    if scores is None:
+        found = [kinds.get(name) for name in SCORES]
+        if given is None:
+            return found
+        if given.prior is None and found[1].lacking(given):
+            found.append(kinds.get("reconstruction"))
+        return [score for score in found if not score.lacking(given)]
+    one = isinstance(scores, str | dict | kinds.BaseScore)
+    found = [kinds.get(score) for score in ([scores] if one else scores)]
+    if not found or len({*found}) < len(found):
+        expected = "one score, or several different ones"
+        raise ValueError(validation.invalid("scores", expected, scores))
+    for score in found:
+        lacking = score.lacking(given) if given is not None else ""
+        if lacking:
+            raise ValueError(
+                f"The model has no score {score!r}: it lacks {lacking}. "
+                f"Received: a {type(given).__name__}. Choose other `scores`, "
+                "or another model."
+            )
+    return found
+
+
+def check_varied(rows: Any) -> None:
+    """Refuse to train on rows that are all equal."""
+    values = np.asarray(rows[: kinds.MOST])
+    if len(values) and (values == values[:1]).all():
+        raise ValueError(
+            "All training rows are equal. Expected rows that differ, of which "
+            f"normal ones can be told apart. Received: {len(rows)} times the "
+            "same row."
+        )
+
+
+def models(
+    scores: Sequence[kinds.BaseScore],
+    given: BaseAutoencoder | None,
+    space: spaces.BaseSpace,
+    rows: Any,
+    steps: int | None,
+    seed: int,
+) -> list[learned.Learned]:
+    """A trained model for each score; the same where one does for several.
+
+    Raises:
+        ValueError: If it cannot be known whether a given model is trained.
+    """
+    if steps is not None:
+        steps = validation.check_count("steps", steps, 0)
+    if given is not None:
+        return [_given(given, rows, steps)] * len(scores)
+    steps = STEPS if steps is None else validation.check_count("steps", steps)
+    plans = [
+        learned.planned(
+            score.variant,
+            space,
+            steps,
+            seed=seed,
+            **shape(space, score.variant),
+        )
+        for score in scores
+    ]
+    made = {plan: learned.trained(plan, rows, steps) for plan in {*plans}}
+    return [made[plan] for plan in plans]
+
+
+def shape(space: spaces.BaseSpace, variant: str) -> dict[str, Any]:
+    """Arguments of `create` that suit a space.
+
+    A denoising autoencoder may have a wide code: noise, not the code, keeps
+    it from copying.
+    """
+    wide = variant == "denoising"
+    size = math.prod(space.shape)
+    code = LONGEST_CODE if wide else min(LONGEST_CODE, math.ceil(size / 3))
+    if isinstance(space, spaces.Image):
+        return {"latent_dim": code, "hidden": (512, 256)}
+    options = {"latent_dim": code, "hidden": HIDDEN}
+    if space.likelihood is None:
+        squares = {"gaussian": {"scale": 1.0}}
+        options["likelihood"] = squares if wide else "gaussian"
+    return options
+
+
+def _given(
+    model: BaseAutoencoder, rows: Any, steps: int | None
+) -> learned.Learned:
+    if model.given is not None:
+        raise ValueError(
+            f"{model.name!r} is told something beside each example. Expected "
+            "a model of examples alone."
+        )
+    if steps is None:
+        if not model.compiled:
+            raise ValueError(
+                "A model that is not compiled may be trained or not. Expected "
+                "`steps`. Received: None. Say steps=0 to take it as it is, or "
+                "how many steps to train it."
+            )
+        steps = 0 if int(model.step) else STEPS
+    own = learned.described(model, steps)
+    if steps:
+        return learned.trained(own.plan, rows, steps, own.weights)
+    return own
