@@ -62,9 +62,9 @@ class CIWAE(IWAE):
         loose = tf.reduce_mean(log_weights, axis=0)
         return self.beta * loose + (1 - self.beta) * tight
 
-    def path(self, log_weights: tf.Tensor) -> tf.Tensor:
-        """See `IWAE.path`."""
-        shares = super().path(log_weights)
+    def path_share(self, log_weights: tf.Tensor) -> tf.Tensor:
+        """See `IWAE.path_share`."""
+        shares = super().path_share(log_weights)
         loose = self.beta / self.samples
         tight = (1 - self.beta) * shares
         return tf.math.divide_no_nan(loose + tight * shares, loose + tight)

@@ -80,7 +80,7 @@ class IWAE(VAE):
         )
         likelihood = self.observed(self.likelihood(z, batch, moment), batch)
         forward = Forward(batch, posterior, z, self.p_z(), likelihood, extras)
-        extras["path"] = self.path(self.log_weights(forward))
+        extras["path"] = self.path_share(self.log_weights(forward))
         return forward
 
     def loss_terms(
@@ -109,7 +109,7 @@ class IWAE(VAE):
         """The bound, `[B]`, from the weights of the draws, `[K, B]`."""
         return bounds.importance_bound(log_weights)
 
-    def path(self, log_weights: tf.Tensor) -> tf.Tensor:
+    def path_share(self, log_weights: tf.Tensor) -> tf.Tensor:
         """Share of the gradient through the draws that a doubly
         reparameterized one keeps, `[K, B]`."""
         return tf.nn.softmax(log_weights, axis=0)

@@ -93,7 +93,7 @@ class PIWAE(Optimizers, IWAE):
         batch = tf.shape(values)[1]
         return tf.reshape(values, [self.samples, self.groups, batch])
 
-    def path(self, log_weights: tf.Tensor) -> tf.Tensor:
-        """See `IWAE.path`; for the encoder, who alone has that way."""
-        shares = super().path(self.in_groups(log_weights))
+    def path_share(self, log_weights: tf.Tensor) -> tf.Tensor:
+        """See `IWAE.path_share`; for the encoder, who alone has that way."""
+        shares = super().path_share(self.in_groups(log_weights))
         return tf.reshape(shares, tf.shape(log_weights))

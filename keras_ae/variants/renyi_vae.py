@@ -64,8 +64,8 @@ class RenyiVAE(IWAE):
         """See `IWAE.bound`."""
         return bounds.importance_bound(log_weights, 1 - self.alpha)
 
-    def path(self, log_weights: tf.Tensor) -> tf.Tensor:
-        """See `IWAE.path`."""
+    def path_share(self, log_weights: tf.Tensor) -> tf.Tensor:
+        """See `IWAE.path_share`."""
         power = 1 - self.alpha
         shares = tf.nn.softmax(power * log_weights, axis=0)
         return self.alpha + power * shares

@@ -70,7 +70,7 @@ def test_estimates_of_the_density_are_unbiased():
 def test_total_correlation_of_a_normal_is_known():
     # Codes whose means are normal and correlated: TC = -log det(R) / 2.
     covariance = np.array([[1.0, 0.7], [0.7, 1.0]])
-    means = RNG.multivariate_normal([0, 0], covariance, size=3000)
+    means = RNG.multivariate_normal([0, 0], covariance, size=1500)
     noise = 0.5
     q = tfd.Independent(tfd.Normal(np.float32(means), noise), 1)
     z = tf.constant(means + noise * RNG.normal(size=means.shape), tf.float32)

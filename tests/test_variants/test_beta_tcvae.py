@@ -43,11 +43,8 @@ def test_a_large_weight_makes_the_latents_independent():
     kernel[0, 0] = kernel[0, 1] = kernel[1, 1] = 1.0
     made.encoder.projection.set_weights([kernel, np.zeros(4, "float32")])
     made.compile(keras.optimizers.Adam(0.02), jit_compile=False)
-    found = []
-    for _ in range(2):
-        found.append(abs(np.corrcoef(made.embed(X).T)[0, 1]))
-        made.fit(np.tile(X, (75, 1)), batch_size=128, verbose=0)
-    assert found[0] > 0.4
+    assert abs(np.corrcoef(made.embed(X).T)[0, 1]) > 0.4
+    made.fit(np.tile(X, (100, 1)), batch_size=128, verbose=0)
     assert abs(np.corrcoef(made.embed(X).T)[0, 1]) < 0.1
 
 

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 import keras_ae
 from keras_ae.parts import heads
 from keras_ae.parts import priors
+from keras_ae.variants import iwae
 
 tfd = tfp.distributions
 SCALE = 0.5
@@ -176,6 +177,10 @@ def test_doubly_reparameterized_gradient_varies_less_around_the_same(
 def test_other_gradients_are_refused():
     with pytest.raises(ValueError, match="`gradient`"):
         keras_ae.IWAE.create((3,), 2, gradient="score")
+    with pytest.raises(ValueError, match="mechanism.*reparameterized"):
+        keras_ae.MIWAE.create(
+            (3,), 2, mechanism="self_masking", gradient=iwae.GRADIENTS[1]
+        )
 
 
 def test_loss_is_the_bound_and_the_other_terms_are_logged():

@@ -75,7 +75,7 @@ def test_codes_stay_short():
     for strength in (0.0, 10.0):
         made = model("weight_decay", code_strength=strength)
         made.compile(keras.optimizers.Adam(0.01), jit_compile=False)
-        made.fit(np.tile(X, (50, 1)), batch_size=40, verbose=0)
+        made.fit(np.tile(X, (25, 1)), batch_size=20, verbose=0)
         lengths.append(np.square(made.embed(X)).sum(axis=1).mean())
     assert lengths[1] < lengths[0] / 5
 
