@@ -142,6 +142,54 @@ def ecg(found: dict) -> list[list[str]]:
     ]
 
 
+def anomaly(found: dict) -> list[list[str]]:
+    """Tables with anomalies, beside published detectors."""
+    rows = []
+    for setting, about in found["tables"].items():
+        published = sorted(
+            about["published"].items(), key=lambda item: -item[1]
+        )
+        best = ", ".join(f"{name} {value:.1f}" for name, value in published[:4])
+        seeds = {len(runs) for runs in about["AUROC"].values()}
+        rows.append(
+            [
+                f"{len(about['AUROC'])} tables with anomalies, {setting}",
+                f"mean AUROC in percent, seeds: {max(seeds)}",
+                f"`AnomalyDetector` {about['mean']:.2f}, place {about['rank']} "
+                f"among {len(published)}",
+                "",
+                f"{best}, VAE {about['published']['VAE']:.1f}",
+            ]
+        )
+    return rows
+
+
+def photographs(found: dict) -> list[list[str]]:
+    """Reconstructions of held-out images."""
+    rows = []
+    for name, codes in found["results"].items():
+        for code, methods in codes.items():
+            errors = {
+                method: np.mean([run["error"] for run in runs])
+                for method, runs in methods.items()
+            }
+            ours = [m for m in errors if m not in ("PCA", "by hand")]
+            rows.append(
+                [
+                    f"{name}, code of {code}",
+                    "squared error a value at equal processor time",
+                    "; ".join(f"{m} {errors[m]:.5f}" for m in ours),
+                    "; ".join(
+                        f"{m} {e:.5f}"
+                        for m, e in errors.items()
+                        if m not in ours
+                    ),
+                    "",
+                ]
+            )
+    return rows
+
+
 SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
     "imputation": imputation,
     "tables": tables,
@@ -149,6 +197,8 @@ SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
     "topics": topics,
     "binary_tables": binary_tables,
     "ecg": ecg,
+    "anomaly": anomaly,
+    "photographs": photographs,
 }
 
 

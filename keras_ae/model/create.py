@@ -81,23 +81,23 @@ class Creation:
             given = conditions.get(options[cls.given_argument])
             settings["condition"] = given.size
             built_on = built_on, (None, *given.shape)
+        plain, beside = networks.DistributionNetwork, networks.PrincipalNetwork
+        kind = beside if linear_path else plain
         with seeded_weights(seed):
             bodies = cls.create_bodies(
                 network, input_shape, latent_shape, options=options, **settings
             )
             model = cls(
-                networks.DistributionNetwork(
+                kind(
                     bodies[0],
                     cls.posterior_head() if posterior is None else posterior,
                     latent_shape,
-                    linear_path=linear_path,
                 ),
-                networks.DistributionNetwork(
+                kind(
                     bodies[1],
                     likelihood,
                     input_shape,
                     tied=network == "tied",
-                    linear_path=linear_path,
                 ),
                 space=space,
                 seed=seed,

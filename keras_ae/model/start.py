@@ -42,7 +42,7 @@ class Start:
         examples = keras.tree.flatten(x)[0]
         self.start_from(examples)
         examples = np.concatenate([*self.space.chunks(examples)])
-        if self.decoder.linear_path:
+        if isinstance(self.decoder, principal.PrincipalNetwork):
             self._start_from_components(examples)
         examples[np.isnan(examples)] = 0  # as the encoder sees holes
         for own in part.parts_of(self):

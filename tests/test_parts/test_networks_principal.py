@@ -22,6 +22,8 @@ def x():
 
 
 def create(variant, network="conv", likelihood=None, **options):
+    if network != "linear":
+        options["hidden"] = (4,)
     return keras_ae.get(variant).create(
         SHAPE,
         CODE,
@@ -37,7 +39,7 @@ def squared_error(x, found):
     return np.mean(np.square(x - found, dtype="float64"))
 
 
-@pytest.mark.parametrize("network", ["conv", "strided", "mlp", "linear"])
+@pytest.mark.parametrize("network", ["conv", "mlp"])
 def test_an_autoencoder_is_pca(network, x):
     model = create("autoencoder", network)
     model.adapt(x)
@@ -60,7 +62,8 @@ def test_an_autoencoder_is_pca(network, x):
 @pytest.mark.parametrize("learned", ["shared", "learned"])
 def test_a_vae_is_probabilistic_pca(learned, x):
     """log p(x, z) - log q(z|x) is log p(x) at every z if q is exact."""
-    model = create("vae", likelihood=heads.Gaussian(learned, start="data"))
+    head = heads.Gaussian(learned, start="data")
+    model = create("vae", likelihood=head)
     model.adapt(x)
     flat = x.reshape(len(x), -1)
     expected = PCA(CODE, svd_solver="full").fit(flat).score_samples(flat)
@@ -99,23 +102,27 @@ def test_a_deviation_that_is_given_stays(x):
         assert np.abs(gradient * weight).max() < 2 / len(x)
 
 
-def test_training_goes_on_from_there(x, tmp_path):
-    model = create("autoencoder")
+def test_training_goes_on_from_there(tmp_path):
+    """A parabola, which no line is near."""
+    t = np.random.default_rng(0).normal(size=(512, 1))
+    x = np.concatenate([2 * t, t**2], axis=1).astype("float32")
+    model = keras_ae.Autoencoder.create(
+        2, 1, hidden=(32,), linear_path=True, seed=0
+    )
     model.adapt(x)
     first = model.predict(x)
     model.adapt(2 * x + 1)  # a second time changes nothing
     np.testing.assert_array_equal(model.predict(x), first)
-    model.compile(keras.optimizers.Adam(1e-4))
-    history = model.fit(x, epochs=8, verbose=0).history
-    assert squared_error(x, model.predict(x)) < squared_error(x, first)
-    assert history["loss"][-1] < history["loss"][0]
+    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    model.fit(x, epochs=40, verbose=0)
+    assert squared_error(x, model.predict(x)) < squared_error(x, first) / 3
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
 
 
 def test_fewer_rows_than_numbers_in_the_code(x):
-    model = create("vae")
+    model = create("vae", "linear")
     model.adapt(x[:3])
     assert np.isfinite(model.score_samples(x[:3])).all()
     found = model.predict(x[:3])

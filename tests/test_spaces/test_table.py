@@ -167,7 +167,7 @@ def test_the_density_of_a_row_is_that_of_its_columns():
     numbers = vae.decoder.projection(
         vae.decoder.body(np.zeros([1, 2], "float32"))
     ).numpy()[0]
-    parts = np.split(numbers, np.cumsum(vae.decoder._widths)[:-1])
+    parts = np.split(numbers, np.cumsum(vae.decoder.widths)[:-1])
     logits = parts[0].reshape(4, -1)
     mixture = head.likelihoods[0]
     expected = np.zeros(N)

@@ -4,7 +4,6 @@ Bodies are ordinary Keras models, tensor in, tensor out. Users reach all of
 this as `keras_ae.networks`.
 """
 
-from keras_ae.parts.networks import principal as principal
 from keras_ae.parts.networks.conv import conv_decoder as conv_decoder
 from keras_ae.parts.networks.conv import conv_encoder as conv_encoder
 from keras_ae.parts.networks.dense import dense_stack as dense_stack
@@ -19,6 +18,9 @@ from keras_ae.parts.networks.named import Bodies as Bodies
 from keras_ae.parts.networks.named import get as get
 from keras_ae.parts.networks.named import pair as pair
 from keras_ae.parts.networks.named import register as register
+from keras_ae.parts.networks.principal import (
+    PrincipalNetwork as PrincipalNetwork,
+)
 from keras_ae.parts.networks.recurrent import (
     recurrent_decoder as recurrent_decoder,
 )

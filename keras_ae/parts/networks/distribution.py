@@ -41,15 +41,9 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             vector's length.
         tied: Whether the projection uses the weights of another network's,
             transposed, see `tie`. Defaults to False.
-        linear_path: Whether the head's first numbers, those of the location,
-            are the sum of the projection's and of one linear map of the
-            input. The map starts at zero; `principal.start` sets it. Defaults
-            to False.
 
     Raises:
-        ValueError: If the body's output fits the event in neither way; and,
-            with a linear path, if neither input nor event is a vector, or the
-            head has no number for each value.
+        ValueError: If the body's output fits the event in neither way.
 
     Example:
         >>> body = keras.Sequential([keras.layers.Dense(16, "relu")])
@@ -64,12 +58,10 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         head: str | heads.BaseHead,
         event_shape: int | Sequence[int],
         tied: bool = False,
-        linear_path: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.tied = tied
-        self.linear_path = linear_path
         self.body = validation.check_type("body", body, keras.Layer)
         self.head = heads.get(head)
         self.event_shape = validation.check_shape("event_shape", event_shape)
@@ -104,36 +96,10 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             dtype=self.dtype_policy,
         )
         self.projection.build(features)
-        if self.linear_path:
-            self._build_straight()
         if not self.head.built:
             self.head.build((None, *self.event_shape))
             self.head.built = True
         self.built = True
-
-    def _build_straight(self) -> None:
-        """The linear map from the input to the event."""
-        inputs = self._input_shapes[0][1:]
-        if len(inputs) > 1 and len(self.event_shape) > 1:
-            raise ValueError(
-                "A linear path is one dense map, from all values to a code. "
-                "Expected a flat code, `latent_dim=32`, for linear_path=True. "
-                f"Received: {inputs} to {self.event_shape}"
-            )
-        width = self.event_shape[-1]
-        if self.head.sizes(width)[0] != width:
-            raise ValueError(
-                "A linear path adds to a location. Expected a head whose "
-                "first numbers are one for each value, for linear_path=True. "
-                f"Received: {self.head!r}"
-            )
-        self.straight = keras.layers.Dense(
-            math.prod(self.event_shape),
-            kernel_initializer="zeros",
-            name="straight",
-            dtype=self.dtype_policy,
-        )
-        self.straight.build((None, math.prod(inputs)))
 
     def _first_bias(self, shape: tuple, dtype: DType = None) -> tf.Tensor:
         """What the projection's bias starts at."""
@@ -151,7 +117,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         starts at a number, a point behind an activation, and directions. Where
         the projection works on the last axis alone, its bias is the same at
         all places, and so is that mean. Done once: a bias that is not as it
-        was made stays, and all stays where a linear path was set.
+        was made stays.
 
         Args:
             rows: Examples `[N, *event_shape]` in the units of the
@@ -183,7 +149,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             )
         bias = self.projection.bias
         first = self._first_bias(bias.shape, bias.dtype).numpy()
-        if not np.array_equal(bias.numpy(), first) or self.started:
+        if not np.array_equal(bias.numpy(), first):
             return
         sizes = self.head.sizes(self.event_shape[-1])
         last = self.widths == sizes  # the projection is of the last axis
@@ -197,11 +163,6 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         for i, part in found.items():
             parts[i] = np.ravel(part)
         bias.assign(np.concatenate(parts))
-
-    @property
-    def started(self) -> bool:
-        """Whether there is a linear path that is not zero any more."""
-        return self.linear_path and bool(self.straight.kernel.numpy().any())
 
     def _spread(self) -> np.ndarray:
         """Mean square of the first part's numbers at standard normal inputs,
@@ -258,11 +219,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
                 for o in others
             ]
         features = self.features([first, *others] if joint else first, training)
-        straight = None
-        if self.linear_path:
-            length = math.prod(self._input_shapes[0][1:])
-            straight = self.straight(tf.reshape(first, [-1, length]))
-        return self.from_features(features, lead, exposure, straight)
+        return self.from_features(features, lead, exposure)
 
     def features(self, inputs: Tree, training: bool = False) -> tf.Tensor:
         """What the body makes of inputs, `[rows, ...]`."""
@@ -273,13 +230,17 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         features: tf.Tensor,
         lead: Sequence,
         exposure: tf.Tensor | None = None,
-        straight: tf.Tensor | None = None,
     ) -> tfd.Distribution:
-        """The distribution, of batch shape `lead`, from the body's output for
-        as many rows, and from what the linear path adds."""
+        """The distribution, of batch shape `lead`, from `features` of as many
+        rows."""
+        parts = self.numbers(features, lead)
+        return self.head(*parts, rank=len(self.event_shape), exposure=exposure)
+
+    def numbers(self, features: tf.Tensor, lead: Sequence) -> list[tf.Tensor]:
+        """What the head makes its distribution of, `[*lead, ...]` each."""
         numbers = tf.cast(self.projection(features), tf.float32)
         places = self.event_shape[:-1]
-        parts = [
+        return [
             tf.reshape(part, [*lead, *places, width])
             for part, width in zip(
                 tf.split(numbers, self.widths, axis=-1),
@@ -287,10 +248,6 @@ class DistributionNetwork(AutoConfig, keras.Layer):
                 strict=True,
             )
         ]
-        if straight is not None:
-            straight = tf.cast(straight, tf.float32)
-            parts[0] += tf.reshape(straight, [*lead, *self.event_shape])
-        return self.head(*parts, rank=len(self.event_shape), exposure=exposure)
 
 
 def _moments(rows: np.ndarray, shape: tuple) -> tuple:

@@ -1,18 +1,92 @@
-"""Networks that start at the principal subspace of examples."""
+"""Networks beside a linear map that starts at the principal subspace."""
 
+import math
+from collections.abc import Sequence
+
+import keras
 import numpy as np
+import tensorflow as tf
 
+from keras_ae.core import registry
+from keras_ae.core.types import Shapes
+from keras_ae.core.types import Tree
 from keras_ae.parts import heads
 from keras_ae.parts.heads.location import BaseLocationScale
 from keras_ae.parts.networks.distribution import DistributionNetwork
 
 
+@registry.register("principal_network")
+class PrincipalNetwork(DistributionNetwork):
+    """A network beside one linear map, from its input to the location.
+
+    The head's first numbers are the sum of both. The map starts at zero;
+    `start` puts it where principal component analysis has it. For flat codes:
+    input or event is a vector.
+
+    Raises:
+        ValueError: If neither is, or the head has no number for each value.
+    """
+
+    def build(self, input_shape: Shapes) -> None:
+        """See `DistributionNetwork.build`."""
+        if self.built:
+            return
+        super().build(input_shape)
+        inputs = self._input_shapes[0][1:]
+        if len(inputs) > 1 and len(self.event_shape) > 1:
+            raise ValueError(
+                "A linear path is one dense map, from all values to a code. "
+                "Expected a flat code, `latent_dim=32`, for linear_path=True. "
+                f"Received: {inputs} to {self.event_shape}"
+            )
+        width = self.event_shape[-1]
+        if self.head.sizes(width)[0] != width:
+            raise ValueError(
+                "A linear path adds to a location. Expected a head whose "
+                "first numbers are one for each value, for linear_path=True. "
+                f"Received: {self.head!r}"
+            )
+        self.straight = keras.layers.Dense(
+            math.prod(self.event_shape),
+            kernel_initializer="zeros",
+            name="straight",
+            dtype=self.dtype_policy,
+        )
+        self.straight.build((None, math.prod(inputs)))
+
+    @property
+    def started(self) -> bool:
+        """Whether the map is not zero any more."""
+        return bool(self.straight.kernel.numpy().any())
+
+    def adapt(self, rows: np.ndarray) -> None:
+        """See `DistributionNetwork.adapt`; a map that was set stays, and all
+        with it."""
+        if not self.built or not self.started:
+            super().adapt(rows)
+
+    def features(self, inputs: Tree, training: bool = False) -> tuple:
+        """What body and map make of inputs, `[rows, ...]`."""
+        first = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
+        length = math.prod(self._input_shapes[0][1:])
+        straight = self.straight(tf.reshape(first, [-1, length]))
+        return super().features(inputs, training), straight
+
+    def numbers(self, features: tuple, lead: Sequence) -> list[tf.Tensor]:
+        """See `DistributionNetwork.numbers`."""
+        features, straight = features
+        parts = super().numbers(features, lead)
+        straight = tf.cast(straight, tf.float32)
+        parts[0] += tf.reshape(straight, [*lead, *self.event_shape])
+        return parts
+
+
 def start(
-    encoder: DistributionNetwork,
-    decoder: DistributionNetwork,
+    encoder: PrincipalNetwork,
+    decoder: PrincipalNetwork,
     rows: np.ndarray,
 ) -> None:
-    """Start an encoder and a decoder with linear paths from examples.
+    """Start an encoder and a decoder from examples.
 
     The maps are those of principal component analysis, the projections of the
     bodies start at zero. With a code that is a point, the model then is
@@ -33,24 +107,17 @@ def start(
         root of the mean squared error.
 
     Args:
-        encoder, decoder: Built, with `linear_path=True`.
+        encoder, decoder: Built.
         rows: Examples `[N, ...]`; NaN counts as the mean of its column.
 
     Raises:
-        ValueError: If a network has no linear path, or a head's first number
-            is no mean.
+        ValueError: If a head's first number is no mean.
 
     Reference: Tipping, Bishop, 1999. Probabilistic Principal Component
         Analysis. Journal of the Royal Statistical Society B 61. Large ones by
         Halko, Martinsson, Tropp, 2011. Finding structure with randomness.
         SIAM Review 53. https://arxiv.org/abs/0909.4061
     """
-    if not (encoder.linear_path and decoder.linear_path):
-        raise ValueError(
-            "There is nothing to start at principal components. Expected an "
-            "encoder and a decoder with linear_path=True. Received: "
-            f"linear_path={encoder.linear_path} and {decoder.linear_path}"
-        )
     if encoder.started or decoder.started:
         return
     mean, directions, variances, noise = _components(
@@ -105,7 +172,7 @@ def _deviation(head: heads.BaseHead) -> float | None:
 
 
 def _set(
-    network: DistributionNetwork, kernel: np.ndarray, bias: np.ndarray, of: dict
+    network: PrincipalNetwork, kernel: np.ndarray, bias: np.ndarray, of: dict
 ) -> None:
     """The linear map, and numbers of the head's parts, by the bias alone."""
     network.straight.kernel.assign(kernel)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_ae.core import registry
 from keras_ae.core import validation
+from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import Shapes
 from keras_ae.parts.networks import conv
 from keras_ae.parts.networks.dense import flat
@@ -91,7 +92,7 @@ def transformer_decoder(
 
 
 @registry.register("positions")
-class Positions(keras.layers.Layer):
+class Positions(AutoConfig, keras.Layer):
     """Adds to each token what is learned of its place."""
 
     def build(self, input_shape: Shapes) -> None:
