@@ -33,13 +33,18 @@ from keras_ae.parts import corruptions as corruptions  # noqa: E402
 from keras_ae.parts import heads as heads  # noqa: E402
 from keras_ae.parts import mechanisms as mechanisms  # noqa: E402
 from keras_ae.parts import networks as networks  # noqa: E402
+from keras_ae.parts import penalties as penalties  # noqa: E402
 from keras_ae.parts import priors as priors  # noqa: E402
 from keras_ae.parts import schedules as schedules  # noqa: E402
 from keras_ae.parts import sparsity as sparsity  # noqa: E402
+from keras_ae.parts import weights as weights  # noqa: E402
 from keras_ae.parts.networks import DistributionNetwork as DistributionNetwork  # noqa: E402
+from keras_ae.variants.aae import AAE as AAE  # noqa: E402
 from keras_ae.variants.adversarial import BaseAdversarial as BaseAdversarial  # noqa: E402
 from keras_ae.variants.autoencoder import Autoencoder as Autoencoder  # noqa: E402
+from keras_ae.variants.beta_tcvae import BetaTCVAE as BetaTCVAE  # noqa: E402
 from keras_ae.variants.beta_vae import BetaVAE as BetaVAE  # noqa: E402
+from keras_ae.variants.ciwae import CIWAE as CIWAE  # noqa: E402
 from keras_ae.variants.conditional_vae import ConditionalVAE as ConditionalVAE  # noqa: E402
 from keras_ae.variants.contractive import (  # noqa: E402
     ContractiveAutoencoder as ContractiveAutoencoder,
@@ -47,16 +52,23 @@ from keras_ae.variants.contractive import (  # noqa: E402
 from keras_ae.variants.denoising import (  # noqa: E402
     DenoisingAutoencoder as DenoisingAutoencoder,
 )
+from keras_ae.variants.dip_vae import DIPVAE as DIPVAE  # noqa: E402
+from keras_ae.variants.factor_vae import FactorVAE as FactorVAE  # noqa: E402
 from keras_ae.variants.hyperspherical_vae import (  # noqa: E402
     HypersphericalVAE as HypersphericalVAE,
 )
+from keras_ae.variants.info_vae import InfoVAE as InfoVAE  # noqa: E402
 from keras_ae.variants.iwae import IWAE as IWAE  # noqa: E402
 from keras_ae.variants.miwae import MIWAE as MIWAE  # noqa: E402
+from keras_ae.variants.piwae import PIWAE as PIWAE  # noqa: E402
+from keras_ae.variants.rae import RAE as RAE  # noqa: E402
 from keras_ae.variants.renyi_vae import RenyiVAE as RenyiVAE  # noqa: E402
 from keras_ae.variants.sparse import SparseAutoencoder as SparseAutoencoder  # noqa: E402
+from keras_ae.variants.swae import SWAE as SWAE  # noqa: E402
 from keras_ae.variants.vae import VAE as VAE  # noqa: E402
 from keras_ae.variants.vae_gan import VAEGAN as VAEGAN  # noqa: E402
 from keras_ae.variants.vqvae import VQVAE as VQVAE  # noqa: E402
+from keras_ae.variants.wae import WAE as WAE  # noqa: E402
 from keras_ae.zoo import datasets as datasets  # noqa: E402
 from keras_ae.zoo.errors import PresetError as PresetError  # noqa: E402
 from keras_ae.zoo.store import list_presets as list_presets  # noqa: E402
@@ -88,11 +100,13 @@ for _module in (
     heads,
     mechanisms,
     networks,
+    penalties,
     plots,
     priors,
     schedules,
     shards,
     sparsity,
     validation,
+    weights,
 ):
     _sys.modules[f"keras_ae.{_module.__name__.rpartition('.')[2]}"] = _module

@@ -70,3 +70,16 @@ def place(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reduce_sum(tf.cumsum(sizes, exclusive=True) * own), tf.reduce_sum(
         sizes
     )
+
+
+def gather(value: tf.Tensor, axis: int = 0) -> tf.Tensor:
+    """The rows of all replicas, which lie along an axis; differentiable."""
+    if count() == 1:
+        return value
+    size = tf.shape(value)[axis]
+    before, rows = place(size)
+    rank = len(value.shape)
+    here = tf.one_hot(axis % rank, rank, dtype=tf.int32)
+    paddings = here[:, None] * tf.stack([before, rows - before - size])
+    shape = [None if i == axis % rank else value.shape[i] for i in range(rank)]
+    return total(tf.ensure_shape(tf.pad(value, paddings), shape))

@@ -1,5 +1,7 @@
 """Bounds on the log-likelihood log p(x), in nats."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -31,6 +33,7 @@ def importance_weights(
     posterior: tfd.Distribution,
     likelihood: tfd.Distribution,
     prior: tfd.Distribution,
+    path_alone: bool = False,
 ) -> tf.Tensor:
     """Logarithms of the importance weights of draws from the posterior.
 
@@ -43,6 +46,7 @@ def importance_weights(
         posterior: q(z|x), batch `[B]`.
         likelihood: p(x|z), batch `[(S,) B]`.
         prior: p(z), batch `[]`.
+        path_alone: Whether log q is a `path_log_prob`.
 
     Returns:
         `[(S,) B]`.
@@ -50,7 +54,49 @@ def importance_weights(
     Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
         Autoencoders, equation 8. https://arxiv.org/abs/1509.00519
     """
-    return likelihood.log_prob(x) + prior.log_prob(z) - posterior.log_prob(z)
+    log_joint = likelihood.log_prob(x) + prior.log_prob(z)
+    if path_alone:
+        return log_joint - path_log_prob(posterior, z)
+    return log_joint - posterior.log_prob(z)
+
+
+def path_log_prob(posterior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
+    """log q(z|x) whose gradient is that of the way through z alone: that of
+    the posterior's own numbers, the score, is 0 on average, and left out.
+
+    Args:
+        posterior: q(z|x), batch `[B]`.
+        z: Draws of it, `[(S,) B, d]`.
+
+    Returns:
+        `[(S,) B]`.
+
+    Reference: Roeder, Wu, Duvenaud, 2017. Sticking the Landing.
+        https://arxiv.org/abs/1703.09194
+    """
+    score = posterior.log_prob(tf.stop_gradient(z))
+    return posterior.log_prob(z) - score + tf.stop_gradient(score)
+
+
+def scaled_gradient(z: tf.Tensor, factor: Callable[[], tf.Tensor]) -> tf.Tensor:
+    """`z`, whose gradient is multiplied by what `factor` then gives.
+
+    Args:
+        z: Draws, `[S, B, ...]`.
+        factor: Called when the gradient is taken, gives `[S, B]`.
+    """
+
+    @tf.custom_gradient
+    def same(z: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def backward(slope: tf.Tensor) -> tf.Tensor:
+            scale = tf.stop_gradient(factor())
+            while len(scale.shape) < len(slope.shape):
+                scale = scale[..., None]
+            return slope * scale
+
+        return tf.identity(z), backward
+
+    return same(z)
 
 
 def importance_bound(log_weights: tf.Tensor, power: float = 1.0) -> tf.Tensor:

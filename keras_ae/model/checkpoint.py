@@ -254,11 +254,13 @@ def _sha256(file: h5py.File) -> str:
 
 def _described(model: keras.Model) -> list[str]:
     """What a checkpoint has to agree on: class, and variables in order."""
-    own = [v for optimizer, _ in model.owners() for v in optimizer.variables]
     return [
         type(model).__name__,
         *(f"{v.dtype} of shape {tuple(v.shape)}" for v in model.weights),
-        *(f"{v.dtype} of shape {tuple(v.shape)}, an optimizer's" for v in own),
+        *(
+            f"{v.dtype} of shape {tuple(v.shape)}, of training"
+            for v in model.states()
+        ),
     ]
 
 

@@ -16,7 +16,7 @@ from keras_ae.model import speed
 from keras_ae.model import spread
 from keras_ae.model import streams
 from keras_ae.model import watch
-from keras_ae.parts import schedules
+from keras_ae.parts import weights
 
 
 class Settings:
@@ -38,9 +38,10 @@ class Settings:
         Args:
             optimizer: Keras optimizer or its name. Defaults to `"adam"`.
             loss: Not supported; the model computes its loss.
-            loss_weights: Name of a term to a factor, a number or a schedule
-                of optimizer steps, on top of the model's own weight:
-                `{"kl": schedules.Linear(0, 1, 2000)}` warms the KL up.
+            loss_weights: Name of a term to a factor, a number, a schedule of
+                optimizer steps or a control, on top of the model's own weight:
+                `{"kl": schedules.Linear(0, 1, 2000)}` warms the KL up,
+                `{"kl": weights.ControlVAE(target=20)}` holds it at 20 nats.
             steps_per_execution: Steps in one compiled call, or `"auto"`.
             jit_compile: Whether to use XLA, or `"auto"`: `fit` decides by
                 what is faster in all, from the number of steps.
@@ -57,9 +58,7 @@ class Settings:
                 f"`loss`. Received: loss={loss!r}. Remove the `loss` argument "
                 "of `compile()`."
             )
-        self.term_weights = schedules.named(
-            loss_weights or {}, "loss_weights", self.terms
-        )
+        self.term_weights = weights.Weights(loss_weights or {}, self.terms)
         self._asked = {
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
@@ -89,7 +88,7 @@ class Settings:
         config = super().get_compile_config()
         if not config:
             return config
-        asked = self._asked | {"loss_weights": self.term_weights}
+        asked = self._asked | {"loss_weights": self.term_weights.named}
         return config | {
             name: keras.saving.serialize_keras_object(value)
             for name, value in asked.items()
@@ -134,6 +133,20 @@ class Settings:
             )
             variables.extend(player.variables)
         return list(found.values())
+
+    @property
+    def controls(self) -> list[weights.BaseControl]:
+        """Those of `loss_weights`; Keras saves what it finds here."""
+        return [*self.term_weights.controls.values()] if self.compiled else []
+
+    @final
+    def states(self) -> list[keras.Variable]:
+        """What training changes beside weights, seeds and metrics: numbers of
+        optimizers and controls."""
+        optimizers = [optimizer for optimizer, _ in self.owners()]
+        return [
+            v for kept in optimizers + self.controls for v in kept.variables
+        ]
 
     @final
     def speed_policy(self) -> str:

@@ -29,6 +29,9 @@ class Step:
         for gradient, player in zip(gradients, self.players(), strict=True):
             player.optimizer.apply(gradient, player.variables)
         self.after_step(forward, moment)
+        for name, control in self.term_weights.controls.items():
+            mean = replicas.total(self.share(batch) * terms[name])
+            control.update(mean, moment.step)
         return self.report(batch, terms, weights)
 
     def _gradients(self, batch: Batch, moment: Moment) -> tuple:
@@ -163,12 +166,11 @@ class Step:
     ) -> dict[str, tf.Tensor]:
         """The factor of every term: the variant's times that of `compile`."""
         own = self.loss_weights(moment, terms)
-        asked = self.term_weights if self.compiled else {}
-        return {
-            name: tf.cast(own.get(name, 1.0), tf.float32)
-            * (asked[name](moment.step) if name in asked else 1.0)
-            for name in terms
-        }
+        factors = {n: tf.cast(own.get(n, 1.0), tf.float32) for n in terms}
+        if not self.compiled:
+            return factors
+        asked = self.term_weights
+        return {n: f * asked.factor(n, moment.step) for n, f in factors.items()}
 
     @final
     def report(

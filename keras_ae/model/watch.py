@@ -198,11 +198,6 @@ class Watch:
 
 
 def states(model: "BaseAutoencoder") -> list[keras.Variable]:
-    """All that a step changes beside metrics: weights, states of seeds and of
-    optimizers."""
-    optimizers = [optimizer for optimizer, _ in model.owners()]
-    return [
-        *model.weights,
-        *backend.seed_states(model),
-        *(v for optimizer in optimizers for v in optimizer.variables),
-    ]
+    """All that a step changes beside metrics: weights, states of seeds, of
+    optimizers and of controls."""
+    return [*model.weights, *backend.seed_states(model), *model.states()]

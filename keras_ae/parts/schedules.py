@@ -2,8 +2,6 @@
 
 import abc
 import math
-from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -178,28 +176,6 @@ class Cyclical(BaseSchedule):
         time = tf.math.floormod(step, float(self.period)) / self.period
         done = tf.minimum(time / self.rise, 1.0)
         return (1.0 - done) * self.start + done * self.end
-
-
-def named(
-    weights: dict[str, Any], argument: str, known: Iterable[str]
-) -> dict[str, BaseSchedule]:
-    """Names to schedules; numbers are constants.
-
-    Args:
-        weights: Name to number or schedule.
-        argument: What they were passed as, for errors.
-        known: Names that are allowed.
-
-    Raises:
-        TypeError: If it is no dict.
-        ValueError: If a name is unknown.
-    """
-    validation.check_type(argument, weights, dict)
-    for name in weights:
-        validation.check_in(argument, name, sorted(known))
-    return {
-        name: get(w, f"{argument}[{name!r}]") for name, w in weights.items()
-    }
 
 
 def get(identifier: float | dict | BaseSchedule, name: str) -> BaseSchedule:

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_ae.core import validation
-from keras_ae.core.types import Optimizer
 from keras_ae.core.types import Shapes
+from keras_ae.model.batch import Forward
+from keras_ae.model.batch import Moment
 from keras_ae.model.batch import Player
+from keras_ae.model.optimizers import Optimizers
 from keras_ae.parts import networks
 from keras_ae.parts import priors
 from keras_ae.variants.vae import VAE
 
 
-class BaseAdversarial(VAE):
+class BaseAdversarial(Optimizers, VAE):
     """A VAE and a discriminator that take steps in turn on each batch.
 
     The discriminator judges codes; a variant whose discriminator judges
@@ -23,11 +26,12 @@ class BaseAdversarial(VAE):
     Args:
         discriminator: `DistributionNetwork` with a `"bernoulli"` head and
             `event_shape` 1: whether what it sees is real.
+        strength: Weight of what the discriminator says in the model's loss.
+            Defaults to 10.0.
         Other arguments: see `VAE`.
     """
 
-    #: Names of the optimizers beside `optimizer`.
-    more_optimizers: tuple[str, ...] = ("discriminator_optimizer",)
+    more_optimizers = ("discriminator_optimizer",)
 
     def __init__(
         self,
@@ -35,12 +39,15 @@ class BaseAdversarial(VAE):
         decoder: networks.DistributionNetwork,
         discriminator: networks.DistributionNetwork,
         prior: str | dict | priors.BasePrior | None = None,
+        *,
+        strength: float = 10.0,
         **kwargs: Any,
     ):
         super().__init__(encoder, decoder, prior, **kwargs)
         self.discriminator = validation.check_type(
             "discriminator", discriminator, networks.DistributionNetwork
         )
+        self.strength = validation.check_number("strength", strength, 0)
 
     def build_parts(self, input_shape: Shapes) -> None:
         """See `BaseAutoencoder.build_parts`."""
@@ -52,6 +59,31 @@ class BaseAdversarial(VAE):
         del input_shape  # codes
         return (None, *self.encoder.event_shape)
 
+    def logits(self, z: tf.Tensor, moment: Moment) -> tf.Tensor:
+        """Logits of the discriminator that codes are real, `[(S,) B]`."""
+        judgement = self.discriminator(z, training=moment.training)
+        return judgement.distribution.logits[..., 0]
+
+    def codes_of_prior(self, forward: Forward, moment: Moment) -> tf.Tensor:
+        """As many codes from the prior as from the posterior,
+        `[(S,) B, ...]`."""
+        rank = len(self.encoder.event_shape)
+        rows = tf.shape(forward.batch.x)[:1]
+        draws = [
+            forward.prior.sample(rows, seed=moment.seed(rank))
+            for _ in range(self.samples)
+        ]
+        return draws[0] if self.samples == 1 else tf.stack(draws)
+
+    def model_player(self, *terms: str) -> Player:
+        """All but the discriminator as a player who minimizes `terms`."""
+        variables = [
+            *self.encoder.trainable_variables,
+            *self.decoder.trainable_variables,
+            *self.prior.trainable_variables,
+        ]
+        return Player(terms, variables, self.optimizer)
+
     def discriminator_player(self, *terms: str) -> Player:
         """The discriminator as a player who minimizes `terms`."""
         return Player(
@@ -59,44 +91,6 @@ class BaseAdversarial(VAE):
             self.discriminator.trainable_variables,
             self.discriminator_optimizer,
         )
-
-    def compile(
-        self, optimizer: Optimizer = "adam", loss: None = None, **kwargs: Any
-    ) -> None:
-        """Configure training, with an optimizer for each player.
-
-        Args:
-            optimizer: Keras optimizer or its name. Defaults to `"adam"`.
-            loss: Not supported; the model computes its loss.
-            **kwargs: The other players' optimizers by name, for example
-                `discriminator_optimizer`; each defaults to one like
-                `optimizer`. Others: see `VAE.compile`.
-        """
-        more = {name: kwargs.pop(name, None) for name in self.more_optimizers}
-        super().compile(optimizer, loss, **kwargs)
-        for name, value in more.items():
-            setattr(self, name, self._optimizer_like(value))
-
-    def _optimizer_like(self, value: Optimizer | None) -> keras.Optimizer:
-        """An optimizer, treated as `compile` treats the first one."""
-        like = type(self.optimizer)
-        if value is None:
-            return like.from_config(self.optimizer.get_config())
-        value = keras.optimizers.get(value)
-        scaled = keras.optimizers.LossScaleOptimizer
-        if like is scaled and not isinstance(value, scaled):
-            value = scaled(value, name="loss_scale_optimizer")
-        return value
-
-    def get_compile_config(self) -> dict:
-        """See `FastTraining.get_compile_config`."""
-        config = super().get_compile_config()
-        if not config:
-            return config
-        return config | {
-            name: keras.saving.serialize_keras_object(getattr(self, name))
-            for name in self.more_optimizers
-        }
 
     @classmethod
     def create_bodies(

@@ -84,6 +84,11 @@ class MIWAE(IWAE):
                 'Expected missing="mask". Received: missing='
                 f"{self.missing!r}, mechanism={mechanism!r}"
             )
+        if mechanism is not None and self.gradient != "reparameterized":
+            raise ValueError(
+                "What a mechanism sees is drawn from codes too. Expected "
+                f'gradient="reparameterized". Received: {self.gradient!r}'
+            )
 
     def build_parts(self, input_shape: Shapes) -> None:
         """See `BaseAutoencoder.build_parts`."""

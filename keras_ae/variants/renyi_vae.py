@@ -63,3 +63,9 @@ class RenyiVAE(IWAE):
     def bound(self, log_weights: tf.Tensor) -> tf.Tensor:
         """See `IWAE.bound`."""
         return bounds.importance_bound(log_weights, 1 - self.alpha)
+
+    def path_share(self, log_weights: tf.Tensor) -> tf.Tensor:
+        """See `IWAE.path_share`."""
+        power = 1 - self.alpha
+        shares = tf.nn.softmax(power * log_weights, axis=0)
+        return self.alpha + power * shares

@@ -8,7 +8,6 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.core.types import Shapes
 from keras_ae.math import adversarial
@@ -18,7 +17,6 @@ from keras_ae.model.batch import Moment
 from keras_ae.model.batch import Player
 from keras_ae.parts import heads
 from keras_ae.parts import networks
-from keras_ae.parts import priors
 from keras_ae.variants.adversarial import BaseAdversarial
 
 tfd = tfp.distributions
@@ -67,19 +65,6 @@ class VAEGAN(BaseAdversarial):
     #: Its means are images. No scale: the reconstruction is not trained on.
     likelihood_head = heads.Bernoulli
     more_optimizers = ("decoder_optimizer", "discriminator_optimizer")
-
-    def __init__(
-        self,
-        encoder: networks.DistributionNetwork,
-        decoder: networks.DistributionNetwork,
-        discriminator: networks.DistributionNetwork,
-        prior: str | dict | priors.BasePrior | None = None,
-        *,
-        strength: float = 10.0,
-        **kwargs: Any,
-    ):
-        super().__init__(encoder, decoder, discriminator, prior, **kwargs)
-        self.strength = validation.check_number("strength", strength, 0)
 
     def discriminator_shape(self, input_shape: Shapes) -> Shapes:
         """See `BaseAdversarial.discriminator_shape`."""
@@ -147,17 +132,6 @@ class VAEGAN(BaseAdversarial):
             ),
             self.discriminator_player("discriminator"),
         )
-
-    def codes_of_prior(self, forward: Forward, moment: Moment) -> tf.Tensor:
-        """As many codes from the prior as from the posterior,
-        `[(S,) B, ...]`."""
-        rank = len(self.encoder.event_shape)
-        rows = tf.shape(forward.batch.x)[:1]
-        draws = [
-            forward.prior.sample(rows, seed=moment.seed(rank))
-            for _ in range(self.samples)
-        ]
-        return draws[0] if self.samples == 1 else tf.stack(draws)
 
     def judged(
         self, value: tf.Tensor, moment: Moment

@@ -13,8 +13,16 @@ import pytest
 
 SCRIPT = Path(__file__).with_name("replicas.py")
 #: The step is one. These are the variants with something of their own in it:
-#: draws, conditions, codebooks that move, several players.
-STEPS = ("autoencoder", "conditional-vae", "denoising", "vae-gan", "vqvae")
+#: draws, conditions, codebooks that move, several players, batch statistics.
+STEPS = (
+    "autoencoder",
+    "beta-tcvae",
+    "conditional-vae",
+    "denoising",
+    "factor-vae",
+    "vae-gan",
+    "vqvae",
+)
 # Three epochs of three steps in single precision, which rounds at 6e-8, on
 # numbers of order 1 to 10; sums over rows are added up in another order.
 ROUNDING = {"rtol": 1e-5, "atol": 1e-5}

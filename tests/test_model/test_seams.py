@@ -298,7 +298,7 @@ def test_schedules_of_weights_are_saved(tmp_path):
     model.fit(X, batch_size=16, epochs=1, verbose=0)
     model.save(tmp_path / "model.keras")
     twin = keras.saving.load_model(tmp_path / "model.keras")
-    assert twin.term_weights["kl"].end == 1.0
+    assert twin.term_weights.named["kl"].end == 1.0
     found = twin.evaluate(X, verbose=0, return_dict=True)
     expected = found["reconstruction"] + 0.5 * found["kl"]  # after two steps
     np.testing.assert_allclose(found["loss"], expected, rtol=1e-6)

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 import keras_ae
 from keras_ae.parts import heads
 from keras_ae.parts import priors
+from keras_ae.variants import iwae
 
 tfd = tfp.distributions
 SCALE = 0.5
@@ -19,7 +20,7 @@ X = (RNG.normal(size=(2000, 2)) @ KERNEL + BIAS).astype("float32")
 X += SCALE * RNG.normal(size=X.shape).astype("float32")
 
 
-def model(cls, samples, prior=None):
+def model(cls, samples, prior=None, **options):
     """A linear-Gaussian model, and a posterior that is a little off."""
     made = cls.create(
         (3,),
@@ -29,6 +30,7 @@ def model(cls, samples, prior=None):
         samples=samples,
         prior=prior,
         seed=0,
+        **options,
     )
     made.decoder.projection.set_weights([KERNEL, BIAS])
     # The exact posterior N((x - b)A, C), its mean shrunk, its deviations
@@ -132,6 +134,53 @@ def test_gradient_weighs_the_draws_by_their_normalized_weights():
     np.testing.assert_allclose(
         tape.gradient(loss, bias), expected, rtol=1e-3, atol=1e-3
     )
+
+
+def gradients(made, x, term):
+    """Of the sum of a term, with respect to the mean of each row's posterior
+    and to the decoder's bias."""
+    with tf.GradientTape() as tape:
+        moment = made.moment(training=True)
+        forward = made.forward(made.batch(x), moment)
+        loss = tf.reduce_sum(made.loss_terms(forward, moment)[term])
+    found = forward.posterior.distribution.loc, made.decoder.projection.bias
+    return [g.numpy() for g in tape.gradient(loss, found)]
+
+
+@pytest.mark.parametrize(
+    "cls, options, term",
+    [
+        (keras_ae.IWAE, {}, "bound"),
+        (keras_ae.RenyiVAE, {"alpha": 0.3}, "bound"),
+        (keras_ae.CIWAE, {"beta": 0.2}, "bound"),
+        (keras_ae.PIWAE, {"groups": 2}, "grouped_bound"),
+    ],
+)
+def test_doubly_reparameterized_gradient_varies_less_around_the_same(
+    cls, options, term
+):
+    far = np.square(X - BIAS).sum(axis=1).argmax()
+    x = np.repeat(X[far : far + 1], 20_000, axis=0)
+    once, twice = (
+        gradients(model(cls, 8, gradient=kind, **options), x, term)
+        for kind in ("reparameterized", "doubly_reparameterized")
+    )
+    error = np.hypot(once[0].std(axis=0), twice[0].std(axis=0))
+    error /= np.sqrt(len(x))
+    assert (abs(once[0].mean(axis=0) - twice[0].mean(axis=0)) < 4 * error).all()
+    assert (abs(once[0].mean(axis=0)) > 8 * error).any()
+    assert (twice[0].var(axis=0) < 0.6 * once[0].var(axis=0)).all()
+    # The decoder's is as it was, to the draw.
+    np.testing.assert_allclose(once[1], twice[1], rtol=1e-4)
+
+
+def test_other_gradients_are_refused():
+    with pytest.raises(ValueError, match="`gradient`"):
+        keras_ae.IWAE.create((3,), 2, gradient="score")
+    with pytest.raises(ValueError, match="mechanism.*reparameterized"):
+        keras_ae.MIWAE.create(
+            (3,), 2, mechanism="self_masking", gradient=iwae.GRADIENTS[1]
+        )
 
 
 def test_loss_is_the_bound_and_the_other_terms_are_logged():
