@@ -35,7 +35,7 @@ class RenyiVAE(IWAE):
         >>> model.compile("adam")
         >>> history = model.fit(np.zeros([32, 8]), epochs=1, verbose=0)
         >>> sorted(history.history)
-        ['bound', 'kl', 'loss', 'reconstruction']
+        ['bound', 'kl', 'loss', 'reconstruction', 'scale']
 
     Reference: Li, Turner, 2016. Renyi Divergence Variational Inference.
         NeurIPS. https://arxiv.org/abs/1602.02311

@@ -45,7 +45,7 @@ class VAE(BaseAutoencoder):
         >>> vae.compile("adam")
         >>> history = vae.fit(np.zeros([32, 8]), epochs=1, verbose=0)
         >>> sorted(history.history)
-        ['kl', 'loss', 'reconstruction']
+        ['kl', 'loss', 'reconstruction', 'scale']
         >>> vae.sample(4, seed=0).shape
         (4, 8)
 
