@@ -45,10 +45,21 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items):
-    """The longest files first; the others as they were collected."""
+def pytest_addoption(parser):
+    parser.addoption(
+        "--long", action="store_true", help="every check for every variant"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """The longest files first, the others as they were collected; without
+    what is long, unless it is asked for."""
     place = {name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
+    if not config.getoption("--long"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
 
 
 @pytest.fixture(autouse=True)

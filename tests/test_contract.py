@@ -1,4 +1,8 @@
-"""Every registered variant keeps every point of the contract."""
+"""Every registered variant keeps every point of the contract.
+
+What all variants share is looked at in one of each kind; in all of them by
+`pytest --long tests/test_contract.py`.
+"""
 
 import pytest
 import tensorflow as tf
@@ -9,8 +13,35 @@ from keras_ae.contract import tools
 from keras_ae.core import registry
 
 NAMES = {check.__name__: check for check in contract.CHECKS}
+#: One of each kind: a point as code, draws, a condition, holes, indices,
+#: several players.
+KINDS = ("autoencoder", "vae", "conditional-vae", "miwae", "vqvae", "vae-gan")
+#: Checks of what variants have from the base alone.
+SHARED = {
+    "check_bad_data",
+    "check_compile_loss",
+    "check_eager",
+    "check_evaluate",
+    "check_functional",
+    "check_input_types",
+    "check_keras_file",
+    "check_metrics",
+    "check_mixed_precision",
+    "check_preset",
+    "check_streams",
+    "check_traces",
+    "check_validation_split",
+    "check_weights_file",
+}
 KEPT = [
-    pytest.param(variant, check, id=f"{variant}-{name}")
+    pytest.param(
+        variant,
+        check,
+        id=f"{variant}-{name}",
+        marks=[pytest.mark.long]
+        if name in SHARED and variant not in KINDS
+        else [],
+    )
     for variant in registry.variants()
     for name, check in NAMES.items()
     if (variant, name) not in contract.EXCUSED

@@ -4,7 +4,7 @@ Hypothesis draws the examples: magnitudes from 1e-30 to 1e30, constant rows,
 one row, one latent, under four types of networks, in a graph and by XLA. The
 same few each time, and one type and mode a variant; all of them, many times:
 
-    pytest tests/test_magnitudes.py --hypothesis-profile long
+    pytest --long tests/test_magnitudes.py --hypothesis-profile long
 
 It takes an hour. What the mathematics say is in tests/test_math/test_numbers.
 """
@@ -146,8 +146,20 @@ def assert_finite(values, policy):
                 assert np.isfinite(leaf.numpy()).all(), (name, leaf)
 
 
+#: Those whose terms are sums and products of others' or of codes alone.
+ALIKE = ("ciwae", "piwae", "info-vae", "swae", "wae", "rae", "dip-vae")
+
+
 @pytest.mark.parametrize(
-    "number", range(len(CASES)), ids=lambda n: f"{n}-{CASES[n][0]}"
+    "number",
+    [
+        pytest.param(
+            number,
+            id=f"{number}-{variant}",
+            marks=[pytest.mark.long] if variant in ALIKE else [],
+        )
+        for number, (variant, _) in enumerate(CASES)
+    ],
 )
 @given(
     place=st.integers(0, len(MODES) - 1),
