@@ -10,7 +10,8 @@ SHAPE = (4, 4, 1)
 
 
 def served(folder, **options):
-    model = keras_ae.VAE.create(SHAPE, 2, hidden=(8,), seed=0, **options)
+    options = {"likelihood": "bernoulli", "seed": 0} | options
+    model = keras_ae.VAE.create(SHAPE, 2, hidden=(8,), **options)
     model.export(folder)
     return model, tf.saved_model.load(folder).signatures
 
