@@ -59,6 +59,7 @@ def test_config_survives_json_and_the_allow_list(space):
 def test_arguments_are_attributes(space):
     assert all(hasattr(space, name) for name in space.parameters())
     natural = isinstance(space, (spaces.Counts, spaces.Series))
+    natural |= getattr(space, "levels", None) == 2
     assert (space.likelihood is not None) == natural  # else the variant's own
 
 
