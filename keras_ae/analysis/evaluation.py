@@ -174,7 +174,11 @@ def elbo(
 
 
 def bits_per_dimension(
-    model: BaseAutoencoder, x: Rows, samples: int = 1000, seed: int = 0
+    model: BaseAutoencoder,
+    x: Rows,
+    samples: int = 1000,
+    seed: int = 0,
+    verbose: int = 0,
 ) -> np.ndarray:
     """Bits that a code of known length takes for one value of each example.
 
@@ -187,7 +191,7 @@ def bits_per_dimension(
         model: A variant with a prior and a likelihood of discrete values:
             bits, counts, grades, categories, or the levels of images
             (`"discretized_logistic"`).
-        x, samples, seed: see `log_likelihood`.
+        x, samples, seed, verbose: see `log_likelihood`.
 
     Returns:
         `[N]`, bits; on average at least those of the exact likelihood.
@@ -227,7 +231,7 @@ def bits_per_dimension(
     shape = model.decoder.event_shape
     one_hot = isinstance(head, heads.Categorical)
     dimensions = math.prod(shape[:-1] if one_hot else shape)
-    nats = -log_likelihood(model, rows, samples, seed)
+    nats = -log_likelihood(model, rows, samples, seed, verbose)
     return nats / (dimensions * math.log(2))
 
 

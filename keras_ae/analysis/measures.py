@@ -4,6 +4,7 @@ The key `metrics` of a recipe says which; see `measure`.
 """
 
 import math
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
@@ -135,37 +136,29 @@ def _by_row(term: tf.Tensor) -> np.ndarray:
     return value.mean(axis=tuple(range(value.ndim - 1)))
 
 
-def _nll(
-    model: BaseAutoencoder,
-    splits: Splits,
-    verbose: int,
-    samples: int,
-    rows: int | None = None,
-) -> dict[str, Any]:
-    _, (x, _) = splits
-    x = keras.tree.map_structure(lambda leaf: leaf[:rows], x)
-    values = -evaluation.log_likelihood(model, x, samples, 0, verbose)
-    return {
-        "negative_log_likelihood": _figure(values, "nats")
-        | {"estimator": f"{samples} importance samples, seed 0"}
-    }
+def _sampled(name: str, unit: str, function: Callable) -> Callable:
+    """A figure by importance sampling.
 
+    Args:
+        name: Of the figure.
+        unit: Of its values.
+        function: `(model, x, samples, seed, verbose)` to values `[N]`.
+    """
 
-def _bits(
-    model: BaseAutoencoder,
-    splits: Splits,
-    verbose: int,
-    samples: int,
-    rows: int | None = None,
-) -> dict[str, Any]:
-    del verbose
-    _, (x, _) = splits
-    x = keras.tree.map_structure(lambda leaf: leaf[:rows], x)
-    values = evaluation.bits_per_dimension(model, x, samples)
-    return {
-        "bits_per_dimension": _figure(values, "bits")
-        | {"estimator": f"{samples} importance samples, seed 0"}
-    }
+    def figure(
+        model: BaseAutoencoder,
+        splits: Splits,
+        verbose: int,
+        samples: int,
+        rows: int | None = None,
+    ) -> dict[str, Any]:
+        _, (x, _) = splits
+        x = keras.tree.map_structure(lambda leaf: leaf[:rows], x)
+        values = function(model, x, samples, 0, verbose)
+        about = {"estimator": f"{samples} importance samples, seed 0"}
+        return {name: _figure(values, unit) | about}
+
+    return figure
 
 
 def _squared_error(
@@ -259,8 +252,14 @@ def _probe(
 
 _FIGURES = {
     "terms": _terms,
-    "nll": _nll,
-    "bits_per_dimension": _bits,
+    "nll": _sampled(
+        "negative_log_likelihood",
+        "nats",
+        lambda *arguments: -evaluation.log_likelihood(*arguments),
+    ),
+    "bits_per_dimension": _sampled(
+        "bits_per_dimension", "bits", evaluation.bits_per_dimension
+    ),
     "squared_error": _squared_error,
     "normalized_squared_error": _normalized,
     "pca": _pca,

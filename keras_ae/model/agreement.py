@@ -112,7 +112,8 @@ def _examples(model: "BaseAutoencoder", rows: int) -> dict[str, tf.Tensor]:
     z = tuple(known[s.name] for s in specs)
     likelihood = model.decode(z if len(z) > 1 else z[0])
     first = model.input_specs()[0]
-    drawn = likelihood.sample(seed=(0, 1)).numpy()
+    drawn = likelihood.sample(seed=(0, 1))
+    drawn = model.space.nearest(drawn).numpy()
     rows_of_them = model.space.array(drawn, like=drawn)
     return known | {first.name: tf.cast(rows_of_them, first.dtype)}
 

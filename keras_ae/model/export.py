@@ -30,6 +30,7 @@ from keras_ae.model.formats import FORMATS
 from keras_ae.model.formats import Format
 from keras_ae.model.formats import base
 from keras_ae.model.formats import conversion
+from keras_ae.model.formats import requests
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
@@ -53,8 +54,8 @@ def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
     `reconstruct(x)` gives `reconstruction`; `encode(x)` gives `mean` and
     `stddev` of q(z|x); `decode(z)` gives `mean` of p(x|z); `score(x)` gives
     one number per example and term, in nats (see `score_terms`), NaN where
-    an example lies outside the support of the likelihood. Of a row that is
-    not finite they give NaN.
+    an example lies outside the space or the support of the likelihood. Of a
+    row that is not finite they give NaN.
 
     Returns:
         name -> (function of tensors, list of `tf.TensorSpec`).
@@ -72,11 +73,11 @@ def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
 
     def score(*x: tf.Tensor) -> dict:
         terms = model.score_terms(joined(x))
-        head, target = model.decoder.head, model.space.tensor(x[0])
-        if not head.support:
+        if not requests.support(model):
             return terms
+        target = model.space.tensor(x[0])
         axes = [*range(1, len(target.shape))]
-        inside = tf.reduce_all(head.inside(target), axes)
+        inside = tf.reduce_all(requests.inside(model, target), axes)
         return {n: tf.where(inside, t, np.nan) for n, t in terms.items()}
 
     inputs = model.input_specs()

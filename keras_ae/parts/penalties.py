@@ -1,6 +1,5 @@
 """Penalties on a decoder: what keeps it smooth."""
 
-import abc
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from keras_ae.model.batch import Moment
 
 
-class BasePenalty(BasePart, abc.ABC):
+class BasePenalty(BasePart):
     """What a decoder costs that is not smooth, or a change that makes it so;
     it knows nothing of the encoder."""
 
@@ -26,7 +25,6 @@ class BasePenalty(BasePart, abc.ABC):
         """The decoder's body, as `create` shall use it."""
         return body
 
-    @abc.abstractmethod
     def cost(
         self,
         decoder: DistributionNetwork,
@@ -34,7 +32,7 @@ class BasePenalty(BasePart, abc.ABC):
         z: tf.Tensor,
         moment: "Moment",
     ) -> tf.Tensor:
-        """Cost of the decoder at codes, `[B]`.
+        """Cost of the decoder at codes, `[B]`; none by default.
 
         Args:
             decoder: The decoder.
@@ -42,6 +40,8 @@ class BasePenalty(BasePart, abc.ABC):
             z: Codes `[B, ...]`, constants.
             moment: For draws.
         """
+        del decoder, decode, moment
+        return tf.zeros(tf.shape(z)[:1])
 
 
 @registry.register("weight_decay")
@@ -142,17 +142,6 @@ class SpectralNorm(BasePenalty):
             return keras.layers.SpectralNormalization(copy)
 
         return keras.models.clone_model(body, clone_function=normalized)
-
-    def cost(
-        self,
-        decoder: DistributionNetwork,
-        decode: Callable[[tf.Tensor], tf.Tensor],
-        z: tf.Tensor,
-        moment: "Moment",
-    ) -> tf.Tensor:
-        """See `BasePenalty.cost`."""
-        del decoder, decode, moment  # costs nothing
-        return tf.zeros(tf.shape(z)[:1])
 
 
 def get(identifier: str | dict | BasePenalty) -> BasePenalty:

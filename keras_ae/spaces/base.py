@@ -33,6 +33,8 @@ class BaseSpace(AutoConfig, abc.ABC):
 
     - `shape`: shape of the tensor of one example, a tuple.
     - `row_shape`: shape of one row before `tensor`. Defaults to `shape`.
+    - `support`: in words, which values of a tensor can be, where not every
+      finite number can; see `nearest`.
     - `likelihood`: what `heads.get` makes the natural likelihood from, or
       None for that of the variant.
     - `missing`: `"mask"` if NaN is "not observed" unless a model is told
@@ -43,6 +45,7 @@ class BaseSpace(AutoConfig, abc.ABC):
     kind = "space"
 
     shape: tuple[int, ...]
+    support = ""
     likelihood: "str | dict | BaseHead | None" = None
     missing = "refuse"
     drawn = False
@@ -69,6 +72,11 @@ class BaseSpace(AutoConfig, abc.ABC):
     def features(self, x: tf.Tensor) -> tf.Tensor:
         """What networks read of the tensor `[(S...,) B, *shape]` of
         examples."""
+        return x
+
+    def nearest(self, x: tf.Tensor) -> tf.Tensor:
+        """The values that can be, nearest to those of a tensor
+        `[B, *shape]`: by default any number can."""
         return x
 
     def exposure(self, target: tf.Tensor | None) -> tf.Tensor | None:

@@ -52,6 +52,8 @@ class Image(base.BaseSpace):
         51
     """
 
+    support = "values in [0, 1]"
+
     def __init__(
         self, height: int, width: int, channels: int = 1, levels: int = 256
     ):
@@ -152,6 +154,10 @@ class Image(base.BaseSpace):
             rows = rows[..., None]
         values = tf.cast(self.check_static(rows), tf.float32)
         return values * self._step if rows.dtype.is_integer else values
+
+    def nearest(self, x: tf.Tensor) -> tf.Tensor:
+        """See `BaseSpace.nearest`."""
+        return tf.clip_by_value(x, 0.0, 1.0)
 
     def _lacks_axis(self, shape: Shape) -> bool:
         size = self.shape[:2]

@@ -8,6 +8,7 @@ import pytest
 from keras_ae import VAE
 from keras_ae import heads
 from keras_ae.analysis import evaluation
+from keras_ae.analysis import measures
 
 
 def make(shape, head):
@@ -50,3 +51,17 @@ def test_grey_levels_are_no_bits():
     model = VAE.create(2, 1, likelihood="bernoulli")
     with pytest.raises(ValueError, match="multiples of 1.*Received: 0.5"):
         evaluation.bits_per_dimension(model, np.full([3, 2], 0.5))
+
+
+def test_as_a_figure_it_is_the_likelihood_in_bits():
+    model = VAE.create(3, 1, hidden=(4,), likelihood="bernoulli", seed=0)
+    x = np.random.default_rng(0).integers(0, 2, (9, 3)).astype("float32")
+    settings = {"samples": 20, "rows": 5}
+    wanted = {"nll": settings, "bits_per_dimension": settings}
+    found = measures.measure(model, wanted, ((x, None), (x, None)))
+    nats, bits = (
+        found[name]["value"]
+        for name in ("negative_log_likelihood", "bits_per_dimension")
+    )
+    assert bits == pytest.approx(nats / (3 * np.log(2)), abs=1e-6)
+    assert found["bits_per_dimension"]["rows"] == 5

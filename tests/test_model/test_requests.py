@@ -48,6 +48,20 @@ def test_scores_outside_the_support_are_refused(vae, value):
         signatures["score"](x=tf.constant(x))
 
 
+def test_pixels_are_refused_whatever_the_likelihood(tmp_path):
+    """A Gaussian has a density of 255; an image has no such pixel."""
+    model = keras_ae.VAE.create(keras_ae.spaces.Image(4, 4), 2, hidden=(8,))
+    model.export(tmp_path)
+    score = tf.saved_model.load(str(tmp_path)).signatures["score"]
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"`x`. Expected values in \[0, 1]"
+    ):
+        score(x=tf.fill((2, *SHAPE), 255.0))
+    assert np.isfinite(
+        score(x=tf.fill((2, *SHAPE), 0.5))["negative_elbo"]
+    ).all()
+
+
 def test_what_fits_is_answered(vae):
     model, signatures = vae
     x = np.random.default_rng(0).random((3, *SHAPE)).astype("float32")

@@ -16,8 +16,8 @@ def checked(
     specs: list[tf.TensorSpec],
 ) -> Callable:
     """An endpoint that refuses other shapes, conditions that there are not,
-    and, as `score_samples` does, scores of what lies outside the support of
-    the likelihood. XLA leaves such checks out.
+    and, as `score_samples` does, scores of what lies outside the space or the
+    support of the likelihood. XLA leaves such checks out.
 
     Args:
         model: Whose endpoint it is.
@@ -34,9 +34,9 @@ def checked(
             for v, s in zip(values, specs, strict=True)
         )
         checks = []
-        if name == "score" and model.decoder.head.support:
-            inside = model.decoder.head.inside(model.space.tensor(values[0]))
-            checks.append(_all(inside, specs[0].name, _support(model)))
+        if name == "score" and support(model):
+            within = inside(model, model.space.tensor(values[0]))
+            checks.append(_all(within, specs[0].name, support(model)))
         if model.given is not None and len(values) > 1:
             allowed = model.given.inside(values[1])
             expected = model.given.expected()
@@ -47,9 +47,22 @@ def checked(
     return serve
 
 
-def _support(model: "BaseAutoencoder") -> str:
+def inside(model: "BaseAutoencoder", x: tf.Tensor) -> tf.Tensor:
+    """Which values of examples `[B, *shape]` have a score, bool: those that
+    the space has, in the support of the likelihood."""
+    off = tf.abs(model.space.nearest(x) - x) > 0  # of NaN it is not
+    # No "not": TensorFlow makes `<=` of "not >", which NaN is not either.
+    return tf.where(off, False, model.decoder.head.inside(x))
+
+
+def support(model: "BaseAutoencoder") -> str:
+    """`inside`, in words; empty where every finite number is."""
     head = model.decoder.head
-    return f"{head.support}, the support of `{type(head).__name__}`"
+    if head.support:
+        return f"{head.support}, the support of `{type(head).__name__}`"
+    if model.space.support:
+        return f"{model.space.support}, those of `{model.space!r}`"
+    return ""
 
 
 def _all(allowed: tf.Tensor, name: str, expected: str) -> tf.Operation:
