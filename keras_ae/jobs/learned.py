@@ -112,11 +112,8 @@ class _Shared:
         self.first = [np.array(v) for v in self._variables()]
 
     def _variables(self) -> list:
-        owners = self.model.owners() if self.model.compiled else []
-        optimizers = [
-            own for optimizer, _ in owners for own in optimizer.variables
-        ]
-        return [*self.model.variables, *optimizers]
+        training = self.model.states() if self.model.compiled else []
+        return [*self.model.variables, *training]
 
     def reset(self, weights: list[np.ndarray] | None) -> None:
         """All state as it was when made; other weights if there are some."""
