@@ -50,7 +50,7 @@ for ax, beat in zip(
     parts = detector.contributions(beat)[0]
     ax.plot(time, beat[0], color="0.7")
     drawn = ax.scatter(
-        time, beat[0], c=parts, cmap="viridis", vmin=0, vmax=10, s=12
+        time, beat[0], c=parts, cmap="plasma", vmin=0, vmax=2, s=12
     )
     ax.set_title(f"p = {detector.p_value(beat)[0]:.3f}")
     ax.set_xlabel("time")

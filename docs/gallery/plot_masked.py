@@ -30,11 +30,11 @@ model = keras_ae.DenoisingAutoencoder.create(
     latent_dim=64,
     corruption="patches",
     network="transformer",
-    hidden=(64, 64),
+    hidden=(32,),
     seed=0,
 )
 model.compile("adam")
-model.fit(x, epochs=25, verbose=0)
+model.fit(x, epochs=12, verbose=0)
 
 # %%
 # Whole images, what the model was shown, what it filled in:

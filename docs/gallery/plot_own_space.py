@@ -2,50 +2,45 @@
 Your own space
 ==============
 
-Angles have no beginning: -pi is +pi. A space that shows networks their cosines
-and sines is one short class; the likelihood that closes the circle is another.
+Angles have no beginning: -pi is +pi. A space whose tensors are cosines and
+sines, and which gives angles back, is one short class.
 """
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 from matplotlib.figure import Figure
 
 import keras_ae
 
 
 @keras_ae.register("circle")
-class Circle(keras_ae.spaces.BaseSpace):
-    """Angles in radians `[N, size]`."""
-
-    likelihood = "von_mises"
+class Circle(keras_ae.spaces.Array):
+    """Angles in radians `[N, size]`; tensors are cosines, then sines."""
 
     def __init__(self, size):
+        super().__init__(2 * size)
         self.size = size
 
     @property
-    def shape(self):
+    def row_shape(self):
         return (self.size,)
 
-    def features(self, x):
+    def check(self, name, rows, holes=False):
+        keras_ae.validation.check_data(name, rows, self.row_shape, holes)
+
+    def tensor(self, rows):
+        x = tf.cast(rows, "float32")
         return tf.concat([tf.cos(x), tf.sin(x)], axis=-1)
 
-
-@keras_ae.register("von_mises")
-class VonMises(keras_ae.heads.BaseHead):
-    """A direction from two numbers, its cosine and its sine."""
-
-    parts = 2
-
-    def distribution(self, cosine, sine):
-        return tfp.distributions.VonMises(tf.atan2(sine, cosine), 50.0)
+    def array(self, values, dtype=None, like=None):
+        cosines, sines = np.split(values, 2, axis=-1)
+        return np.arctan2(sines, cosines)
 
 
 rng = np.random.default_rng(0)
 turn = rng.uniform(-np.pi, np.pi, size=(2000, 1))
-angles = np.angle(
-    np.exp(1j * (turn * [1, 2, -1] + rng.normal(0, 0.1, (2000, 3))))
-)
+angles = turn * [1, 2, -1] + rng.normal(0, 0.1, (2000, 3))
+angles = np.angle(np.exp(1j * angles))
 model = keras_ae.VAE.create(Circle(3), latent_dim=2, hidden=(64, 64), seed=0)
 model.compile("adam")
 model.fit(angles, epochs=40, verbose=0)
