@@ -48,3 +48,5 @@ sphinx_gallery_conf = {
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
     app.connect("autodoc-process-docstring", docstrings.process, priority=100)
+    app.connect("autodoc-process-signature", docstrings.signature)
+    app.connect("autodoc-skip-member", docstrings.skipped)

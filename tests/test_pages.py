@@ -149,3 +149,14 @@ def test_links_lead_somewhere(name):
     prose = re.sub(r"```.*?```", "", PAGES[name], flags=re.DOTALL)
     for target in re.findall(r"\]\((?!http)([^)#]+)", prose):
         assert ((ROOT / name).parent / target).exists(), target
+
+
+def test_what_is_somewhere_is_there():
+    text = PAGES["docs/where.md"]
+    rows = re.findall(r"\| `(keras_ae/\S+)` \| `(\w+)` \|", text)
+    assert len(rows) >= 24
+    for path, name in rows:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert re.search(rf"(?m)^ *(def|class) {name}\b|^{name}\b", source), (
+            name
+        )

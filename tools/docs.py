@@ -26,8 +26,8 @@ CONTENTS = {
     ),
     "Use": ("training", "scale", "saving", "serving", "cli"),
     "More": (
-        *("extending", "coming_from", "api/index", "/benchmarks/README"),
-        *("/SECURITY", "/CHANGELOG"),
+        *("extending", "coming_from", "where", "api/index"),
+        *("/benchmarks/README", "/SECURITY", "/CHANGELOG"),
     ),
 }
 

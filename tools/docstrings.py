@@ -1,5 +1,6 @@
 """What Sphinx needs to read the docstrings and the figures of this package."""
 
+import inspect
 import re
 import textwrap
 from typing import Any
@@ -9,6 +10,7 @@ from sphinx_gallery.scrapers import figure_rst
 
 _LITERAL = re.compile(r"(``?)([^`]+)\1(\w*)")
 _TABLE = re.compile(r"(?m)(?:^\|.*\|\n)+")
+_OTHERS = re.compile(r"(?m)^ +(Other arguments: .*)$")
 _CODE = re.compile(r"(?<!:):\n\n(?=    )")
 _SPECIAL = re.compile(r"(?<!\\)([|*]|\b_(?=\W|$))")
 
@@ -21,6 +23,28 @@ def process(app: Any, what: str, name: str, obj: Any, *rest: Any) -> None:
     """
     lines = rest[-1]
     lines[:] = restructured("\n".join(lines)).split("\n")
+
+
+def signature(app: Any, what: str, name: str, obj: Any, *rest: Any) -> Any:
+    """What a constructor takes, which Keras hides behind `*args`."""
+    if what != "class":
+        return None
+    taken = [
+        parameter.replace(annotation=parameter.empty)
+        for parameter in inspect.signature(obj.__init__).parameters.values()
+        if parameter.name != "self"
+    ]
+    return str(inspect.Signature(taken)), None
+
+
+def skipped(app: Any, what: str, name: str, obj: Any, *rest: Any) -> Any:
+    """Leave out attributes, which their class describes, and methods that
+    only say which hook they are."""
+    is_method = inspect.isroutine(obj) or isinstance(obj, property)
+    said = inspect.getdoc(obj) or ""
+    if what == "class" and (not is_method or said.startswith("See `")):
+        return True
+    return None
 
 
 def restructured(text: str) -> str:
@@ -57,6 +81,7 @@ def _block(text: str) -> str:
         return f".. rubric:: Reference\n\n{_escaped(words)}\n"
     if title == "Example:":
         return text
+    text = _OTHERS.sub(r"\n\1", text)
     text = _CODE.sub("::\n\n", _TABLE.sub(_quoted, text))
     text = _LITERAL.sub(_code, text)
     return "\n".join(map(_escaped, text.split("\n")))

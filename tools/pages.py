@@ -75,11 +75,10 @@ def linked(text: str, docs: str = "") -> str:
         address = addresses.get(match[1])
         return f"[`{match[1]}`]({address})" if address else match[0]
 
-    return "\n".join(
-        re.sub(r"(?<!\[)`([\w-]+)`(?!\])", link, line)
-        if line.startswith("| `") or " `aae` " in line or line.startswith("| a")
-        else line
-        for line in text.split("\n")
+    return re.sub(
+        r"(?m)^\|.*",
+        lambda row: re.sub(r"(?<!\[)`([\w-]+)`(?!\])", link, row[0]),
+        text,
     )
 
 
