@@ -24,6 +24,8 @@ EXPORT = [
 # Files of tables, and folders of images. The first pyarrow that runs nothing
 # that a file tells it to; the first Pillow that tells transparent images.
 DATA = ["pandas>=2.1", "pyarrow>=14.0.1", "pillow>=10.1"]
+# Writes the scripts by which shells complete.
+COMPLETION = ["shtab>=1.7"]
 
 setup(
     name="keras-ae",
@@ -62,6 +64,8 @@ setup(
         "tensorflow-probability[tf]>=0.25,<0.26",
         # Floor of TensorFlow 2.18.
         "numpy>=1.26",
+        # Compares versions, for `keras-ae doctor`; TensorFlow brings it, too.
+        "packaging>=22",
         # Brings the digits, and what estimators are; `validate_data` is new
         # in 1.6.
         "scikit-learn>=1.6",
@@ -80,11 +84,23 @@ setup(
             "ruff>=0.9",
             "import-linter>=2.1",
             *EXPORT,
+            *COMPLETION,
         ],
         # Writes ONNX, OpenVINO and StableHLO files, checks and runs them.
         "export": EXPORT,
         # `keras_ae.data.load` of tables and images.
         "data": DATA,
+        # `keras-ae completion`.
+        "completion": COMPLETION,
+        # `python -m tools.docs` builds the site, and runs the gallery for it.
+        "docs": [
+            "sphinx>=8",
+            "myst-parser>=4",
+            "sphinx-gallery>=0.18",
+            "furo>=2024.8.6",
+            *DATA,
+            *EXPORT,
+        ],
         # Rivals to be timed against.
         "bench": ["torch>=2.4", "jax>=0.4.30", "optax>=0.2", "pythae>=0.1.2"],
     },

@@ -134,9 +134,10 @@ def test_its_variant_keeps_the_contract(folder):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_the_readme_shows_it():
+def test_the_documentation_shows_it():
     """So that what holds of the one holds of the other."""
-    text = (TESTS.parent / "README.md").read_text(encoding="utf-8")
+    page = TESTS.parent / "docs" / "extending.md"
+    text = page.read_text(encoding="utf-8")
     section = text.split("## Your own variant\n")[1].split("\n## ")[0]
     pattern = r"^@keras_ae\.register.*?(?=\n\n\n|\n```)"
     shown = re.findall(pattern, section, re.S | re.M)
