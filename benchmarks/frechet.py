@@ -21,12 +21,10 @@ import time
 import keras
 import numpy as np
 from scipy import linalg
-from sklearn.mixture import GaussianMixture
 
 import keras_ae
 from benchmarks import common
 from keras_ae.core import markdown
-from keras_ae.model import compiled
 from keras_ae.zoo import datasets
 from keras_ae.zoo import reproduction
 
@@ -97,25 +95,14 @@ def trained(variant: str, x, epochs: int, seed: int):
     return model
 
 
-def mixture_samples(model, x, count: int, seed: int) -> np.ndarray:
-    """Decoded draws of a mixture fitted to the codes of training images."""
-    mixture = GaussianMixture(COMPONENTS, random_state=seed)
-    mixture.fit(model.embed(x).astype(np.float64))
-    codes, _ = mixture.sample(count)
-    return compiled.batched(
-        model,
-        lambda z: model.decode(z).mean(),
-        codes.astype(np.float32),
-    )
-
-
 def contest(x, x_test, distance, epochs: int, seed: int) -> dict[str, float]:
     """Distances of samples and reconstructions to the test images."""
     count = len(x_test)
     plain = trained("autoencoder", x, epochs, seed)
     vae = trained("vae", x, epochs, seed)
+    keras_ae.fit_sampler(plain, x, seed=seed, components=COMPONENTS)
     images = {
-        "mixture": mixture_samples(plain, x, count, seed),
+        "mixture": plain.sample(count, seed=seed),
         "prior": vae.sample(count, seed=seed),
         "autoencoder, reconstructions": plain.reconstruct(x_test),
         "vae, reconstructions": vae.reconstruct(x_test),

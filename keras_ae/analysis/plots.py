@@ -223,7 +223,7 @@ def samples(
 
 
 def overview(model: BaseAutoencoder, x: Rows, ax: Axes | None = None) -> Figure:
-    """Originals, reconstructions and, if there is a prior, two rows of
+    """Originals, reconstructions and, if there is a law of codes, two rows of
     samples: what a model can do at a glance.
 
     Args:
@@ -236,7 +236,7 @@ def overview(model: BaseAutoencoder, x: Rows, ax: Axes | None = None) -> Figure:
     target, *given = _originals(model, x)
     names = ["original", "reconstruction"]
     images = [target, model.reconstruct(x)]
-    if model.prior is not None:
+    if model.source is not None:
         names += ["sample", "sample"]
         count = len(target)
         given = np.concatenate(given * 2) if given else None

@@ -263,11 +263,6 @@ def run_reconstruct(arguments: argparse.Namespace) -> None:
 def run_sample(arguments: argparse.Namespace) -> None:
     """Draw new images, or write new examples to a file."""
     model = store.load(arguments.preset)
-    if model.prior is None:
-        raise ValueError(
-            f"{type(model).__name__} has no prior to draw from. Expected a "
-            f"generative variant. Received: {arguments.preset!r}"
-        )
     options = {}
     if arguments.condition is not None:
         options["condition"] = _value(arguments.condition)
