@@ -20,10 +20,10 @@ import time
 
 import keras
 import numpy as np
-from scipy import linalg
 
 import keras_ae
 from benchmarks import common
+from keras_ae.analysis import frechet
 from keras_ae.core import markdown
 from keras_ae.zoo import datasets
 from keras_ae.zoo import reproduction
@@ -33,24 +33,6 @@ LATENT = 16
 HIDDEN = (512, 256)
 COMPONENTS = 10
 BATCH = 128
-
-
-def frechet(mean, covariance, other_mean, other_covariance) -> float:
-    """Squared Frechet distance between two normal distributions.
-
-    ||m - n||^2 + tr(C + D - 2 (C D)^(1/2))
-    """
-    root = linalg.sqrtm(covariance @ other_covariance)
-    return float(
-        np.sum((mean - other_mean) ** 2)
-        + np.trace(covariance + other_covariance - 2 * root.real)
-    )
-
-
-def moments(features) -> tuple:
-    """Mean and covariance of rows, in double precision."""
-    features = np.asarray(features, np.float64)
-    return features.mean(axis=0), np.cov(features, rowvar=False)
 
 
 def classifier(train: tuple, test: tuple, epochs: int) -> tuple:
@@ -138,10 +120,10 @@ def main() -> None:
     features, accuracy = classifier(
         (x, y), (x_test, y_test), min(arguments.epochs, 5)
     )
-    target = moments(features(x_test))
+    target = features(x_test)
 
     def distance(rows) -> float:
-        return frechet(*moments(features(rows)), *target)
+        return frechet.distance(features(rows), target)
 
     seeds = [
         contest(x, x_test, distance, arguments.epochs, seed)

@@ -85,6 +85,7 @@ variants = registry.variants
 _LATE = {
     "AnomalyDetector": "keras_ae.sklearn",
     "fit_sampler": "keras_ae.jobs.samplers",
+    "report": "keras_ae.jobs.report",
     "samplers": "keras_ae.jobs.samplers",
     "sklearn": "keras_ae.sklearn",
 }

@@ -23,7 +23,10 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.decomposition import PCA
 
 from keras_ae.analysis import latent
+from keras_ae.analysis.line_plots import lines as lines
 from keras_ae.analysis.table_plots import table as table
+from keras_ae.analysis.unit_plots import aggregate as aggregate
+from keras_ae.analysis.unit_plots import units as units
 from keras_ae.core import files
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
@@ -27,6 +28,7 @@ from keras_ae.core import replicas
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import Rows
+from keras_ae.jobs import report
 from keras_ae.model import spread
 from keras_ae.zoo import card
 from keras_ae.zoo import recipes
@@ -252,6 +254,27 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
         wanted["nll"] = {"samples": arguments.samples}
     splits = train, _first(test, arguments.rows)
     _print_figures(measures.measure(model, wanted, splits, verbose=1))
+
+
+def run_report(arguments: argparse.Namespace) -> None:
+    """Write all figures and pictures of a preset."""
+    model, (_, (x, y)) = _model_and_data(arguments)
+    x, y = _first((x, y), arguments.rows)
+    factors = y if y is not None and np.ndim(y) == 2 else None
+    other = arguments.data or arguments.rows or arguments.samples
+    recorded = store.metadata(arguments.preset).get("metrics")
+    found = report.report(
+        model,
+        x,
+        y if factors is None else None,
+        factors,
+        samples=arguments.samples or 1000,
+        recorded=None if other else recorded,
+        verbose=_verbose(),
+    )
+    found.about["name"] = Path(arguments.preset).name
+    found.save(arguments.out)
+    print(f"Wrote {arguments.out}.")
 
 
 def run_reconstruct(arguments: argparse.Namespace) -> None:

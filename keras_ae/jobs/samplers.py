@@ -9,11 +9,11 @@ import tensorflow as tf
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
+from keras_ae.analysis import latent
 from keras_ae.core import backend
 from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.types import Rows
-from keras_ae.model import compiled
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.parts import priors
 from keras_ae.parts.fitted import FittedMixture
@@ -79,7 +79,7 @@ def fit_sampler(
     """
     _check(model)
     seed = validation.check_count("seed", seed, 0)
-    z = draws(model, x, seed)
+    z = latent.draws(model, x, seed)
     own = isinstance(kind, str) and kind in _FITS
     fit = _FITS[kind] if own else _trained(kind)
     sampler = fit(z, seed, **options)
@@ -87,23 +87,6 @@ def fit_sampler(
     with backend.unlocked(model):
         model.sampler = sampler
     return model
-
-
-def draws(model: BaseAutoencoder, x: Rows, seed: int) -> np.ndarray:
-    """A draw of q(z|x) of each example, `[N, ...]`; of a model without prior
-    the code."""
-    rows = model.check_inputs(model.as_rows(x))
-    size = len(keras.tree.flatten(rows)[0])
-    keys = np.stack([np.full(size, seed), np.arange(size)], axis=1)
-
-    def function(rows: tuple) -> tf.Tensor:
-        x, keys = rows
-        posterior = model.encode(x)
-        if model.prior is None:
-            return model.code(posterior)
-        return posterior.sample(seed=keys[0])
-
-    return compiled.batched(model, function, (rows, keys.astype(np.int32)))
 
 
 def _mixture(z: np.ndarray, seed: int, components: int = 10) -> FittedMixture:
