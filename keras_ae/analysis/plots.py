@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.decomposition import PCA
 
+from keras_ae import spaces
 from keras_ae.analysis import latent
 from keras_ae.analysis.line_plots import lines as lines
 from keras_ae.analysis.table_plots import table as table
@@ -250,6 +251,27 @@ def overview(model: BaseAutoencoder, x: Rows, ax: Axes | None = None) -> Figure:
     ax.set_yticks(rows, names)
     ax.set_xticks([])
     return ax.figure
+
+
+def examples(model: BaseAutoencoder, x: Rows, seed: int = 0) -> Figure:
+    """What shows a model's examples best: `overview` of images, `table` of
+    rows of a table beside new ones, `lines` of anything else.
+
+    Args:
+        model: Any variant.
+        x: Examples, `[N, ...]`; of images and lines the first are shown.
+        seed: Integer for the draws of rows.
+    """
+    few = keras.tree.map_structure(
+        lambda rows: rows[:10], model.check_inputs(model.as_rows(x))
+    )
+    if draws(model):
+        return overview(model, few)
+    if isinstance(model.space, spaces.Table):
+        rows = keras.tree.flatten(model.as_rows(x))[0]
+        real = model.space.array(np.concatenate([*model.space.chunks(rows)]))
+        return table(real, model.sample(len(real), seed=seed))
+    return lines(model, keras.tree.map_structure(lambda rows: rows[:4], few))
 
 
 def contact_sheet(pictures: Mapping[str, Any], columns: int = 3) -> Figure:

@@ -3,12 +3,11 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_ae import spaces
 from keras_ae.analysis import plots
 from keras_ae.jobs.report.case import Case
 
 POINTS = 2000  # in the map of the codes
-EXAMPLES = 10
+ROWS = 5000  # of a table
 SHOWN = 8  # numbers of the code, those in use first
 
 
@@ -24,20 +23,8 @@ def draw(case: Case) -> tuple[dict[str, Figure], dict[str, str]]:
     return pictures, missing
 
 
-def _overview(case: Case) -> Figure:
-    rows = case.take(case.some(EXAMPLES))
-    if isinstance(case.model.space, spaces.Table):
-        return _table(case)
-    if plots.draws(case.model):
-        return plots.overview(case.model, rows)
-    return plots.lines(case.model, case.take(case.some(4)))
-
-
-def _table(case: Case) -> Figure:
-    values = np.concatenate([*case.model.space.chunks(case.rows)])
-    real = case.model.space.array(values)
-    drawn = case.model.sample(min(case.size, 5000), seed=case.seed)
-    return plots.table(real, drawn)
+def _examples(case: Case) -> Figure:
+    return plots.examples(case.model, case.take(case.some(ROWS)), case.seed)
 
 
 def _map(case: Case) -> Figure:
@@ -67,7 +54,7 @@ def _aggregate(case: Case) -> Figure:
 
 
 _PICTURES = {
-    "examples": _overview,
+    "examples": _examples,
     "code": _map,
     "manifold": _manifold,
     "traversals": _traversals,
