@@ -30,6 +30,7 @@ from keras_ae.parts import codebooks as codebooks  # noqa: E402
 from keras_ae.parts import conditions as conditions  # noqa: E402
 from keras_ae.parts import constraints as constraints  # noqa: E402
 from keras_ae.parts import corruptions as corruptions  # noqa: E402
+from keras_ae.parts import fitted as fitted  # noqa: E402
 from keras_ae.parts import heads as heads  # noqa: E402
 from keras_ae.parts import mechanisms as mechanisms  # noqa: E402
 from keras_ae.parts import networks as networks  # noqa: E402
@@ -80,12 +81,22 @@ __version__ = "0.1.0"
 variants = registry.variants
 
 
+#: Name -> the module that it is in, or is.
+_LATE = {
+    "AnomalyDetector": "keras_ae.sklearn",
+    "fit_sampler": "keras_ae.jobs.samplers",
+    "report": "keras_ae.jobs.report",
+    "samplers": "keras_ae.jobs.samplers",
+    "sklearn": "keras_ae.sklearn",
+}
+
+
 def __getattr__(name: str) -> object:
     """What builds on scikit-learn, imported when it is asked for."""
-    if name not in ("AnomalyDetector", "sklearn"):
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    sklearn = _importlib.import_module("keras_ae.sklearn")
-    return sklearn if name == "sklearn" else sklearn.AnomalyDetector
+    module = _importlib.import_module(_LATE[name])
+    return getattr(module, name, module)
 
 
 # The rooms are for readers; users know these modules by their last name.
@@ -97,6 +108,7 @@ for _module in (
     corruptions,
     datasets,
     evaluation,
+    fitted,
     heads,
     mechanisms,
     networks,
