@@ -24,6 +24,8 @@ EXPORT = [
 # Files of tables, and folders of images. The first pyarrow that runs nothing
 # that a file tells it to; the first Pillow that tells transparent images.
 DATA = ["pandas>=2.1", "pyarrow>=14.0.1", "pillow>=10.1"]
+# Sparse dictionaries as they are published; the first on NumPy 2.
+DICTIONARIES = ["safetensors>=0.4.3"]
 
 setup(
     name="keras-ae",
@@ -75,6 +77,7 @@ setup(
             "pytest-xdist>=3.6.1",  # 3.6.0 was withdrawn
             "hypothesis>=6.100",
             *DATA,
+            *DICTIONARIES,
             # Builds the wheel that is tested; as pyproject.toml asks for.
             "setuptools>=77",
             "ruff>=0.9",
@@ -85,6 +88,8 @@ setup(
         "export": EXPORT,
         # `keras_ae.data.load` of tables and images.
         "data": DATA,
+        # `keras_ae.zoo.sae_lens`.
+        "dictionaries": DICTIONARIES,
         # Rivals to be timed against.
         "bench": ["torch>=2.4", "jax>=0.4.30", "optax>=0.2", "pythae>=0.1.2"],
     },

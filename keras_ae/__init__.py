@@ -64,6 +64,9 @@ from keras_ae.variants.piwae import PIWAE as PIWAE  # noqa: E402
 from keras_ae.variants.rae import RAE as RAE  # noqa: E402
 from keras_ae.variants.renyi_vae import RenyiVAE as RenyiVAE  # noqa: E402
 from keras_ae.variants.sparse import SparseAutoencoder as SparseAutoencoder  # noqa: E402
+from keras_ae.variants.sparse_dictionary import (  # noqa: E402
+    SparseDictionary as SparseDictionary,
+)
 from keras_ae.variants.swae import SWAE as SWAE  # noqa: E402
 from keras_ae.variants.vae import VAE as VAE  # noqa: E402
 from keras_ae.variants.vae_gan import VAEGAN as VAEGAN  # noqa: E402

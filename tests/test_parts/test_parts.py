@@ -18,6 +18,7 @@ tfd = tfp.distributions
 
 #: Arguments for parts that have no default for them, and small sizes.
 ARGUMENTS = {
+    "BatchTopK": {"k": 2},
     "Capacity": {"target": 2.0},
     "Classes": {"count": 3},
     "Columns": {"likelihoods": ["gaussian", "bernoulli"], "widths": [1, 2]},
@@ -319,8 +320,10 @@ def test_corruption_depends_on_the_seed_alone(part):
 def test_sparsity_shapes(part, shape):
     sparsity = make(part)
     sparsity.check_shape(shape[1:])
-    h = sparsity.code(2.0 * uniform(*shape) - 1.0)
-    penalty = sparsity.penalty(h)
+    sparsity.build(shape)
+    before = 2.0 * uniform(*shape) - 1.0
+    h = sparsity.code(before, training=True)
+    penalty = sparsity.penalty(h, before)
     assert h.shape == shape
     assert penalty.shape == (() if sparsity.batch_statistics else (5,))
     assert (penalty.numpy() >= 0).all()
