@@ -26,6 +26,7 @@ from keras_ae.core.registry import get as get  # noqa: E402
 from keras_ae.core.registry import register as register  # noqa: E402
 from keras_ae.model.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
 from keras_ae.model.finite import NonFiniteError as NonFiniteError  # noqa: E402
+from keras_ae.parts import code_priors as code_priors  # noqa: E402
 from keras_ae.parts import codebooks as codebooks  # noqa: E402
 from keras_ae.parts import conditions as conditions  # noqa: E402
 from keras_ae.parts import constraints as constraints  # noqa: E402
@@ -94,6 +95,7 @@ def __getattr__(name: str) -> object:
 # The rooms are for readers; users know these modules by their last name.
 for _module in (
     callbacks,
+    code_priors,
     codebooks,
     conditions,
     constraints,

@@ -44,6 +44,8 @@ def draw_codes(model: "BaseAutoencoder", seeds: tf.Tensor) -> tf.Tensor:
     prior = model.p_z()
     seeds = tf.cast(seeds, tf.int32)
     keys = tf.stack([seeds, tf.zeros_like(seeds)], axis=1)
+    if hasattr(prior, "sample_each"):  # all at once
+        return prior.sample_each(keys)
     return tf.map_fn(
         lambda key: prior.sample(seed=key),
         keys,

@@ -34,6 +34,7 @@ ARGUMENTS = {
     },
     "Linear": {"start": 4.0, "end": 0.0, "steps": 10},
     "Ordinal": {"levels": 3},
+    "Residual": {"table": {"ema": {"size": 6}}, "depth": 2},
     "Sigmoid": {"start": 0.5, "end": 4.0, "steps": 10},
     "TopK": {"k": 2},
     "Vector": {"size": 3},
@@ -337,6 +338,8 @@ def test_sparsity_shapes(part, shape):
 def test_codebook_finds_its_own_codes(part, places):
     codebook = make(part)
     codebook.build((None, *places, 4))
+    if codebook.index_shape((*places, 4)) != places:
+        pytest.skip("a sum of codes is found by others too")
     indices = tf.random.stateless_uniform(
         [5, *places], seed=[0, 0], maxval=codebook.size, dtype=tf.int32
     )
