@@ -31,6 +31,7 @@ from keras_ae.parts import codebooks as codebooks  # noqa: E402
 from keras_ae.parts import conditions as conditions  # noqa: E402
 from keras_ae.parts import constraints as constraints  # noqa: E402
 from keras_ae.parts import corruptions as corruptions  # noqa: E402
+from keras_ae.parts import flows as flows  # noqa: E402
 from keras_ae.parts import heads as heads  # noqa: E402
 from keras_ae.parts import mechanisms as mechanisms  # noqa: E402
 from keras_ae.parts import networks as networks  # noqa: E402
@@ -102,6 +103,7 @@ for _module in (
     corruptions,
     datasets,
     evaluation,
+    flows,
     heads,
     mechanisms,
     networks,

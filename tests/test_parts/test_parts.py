@@ -25,6 +25,7 @@ ARGUMENTS = {
     "Constant": {"constant": 4.0},
     "Cosine": {"start": 0.5, "end": 4.0, "steps": 10},
     "Cyclical": {"start": 0.5, "end": 4.0, "period": 10},
+    "Exemplar": {"components": 3},
     "EMACodebook": {"size": 6},
     "GaussianMixture": {"components": 3},
     "GradientCodebook": {"size": 6},
