@@ -158,6 +158,7 @@ class VAEGAN(BaseAdversarial):
         latent_shape: tuple,
         **settings: Any,
     ) -> keras.Model:
-        """See `BaseAdversarial.create_discriminator`; like the encoder's."""
-        body, _ = networks.pair(network, input_shape, latent_shape, **settings)
-        return body
+        """See `BaseAdversarial.create_discriminator`; like the encoder's,
+        but without a grid: it has one thing to say."""
+        shapes = input_shape, latent_shape[-1:]
+        return networks.pair(network, *shapes, **settings)[0]

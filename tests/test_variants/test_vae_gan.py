@@ -114,6 +114,16 @@ def test_optimizers_and_their_states_survive_saving(tmp_path):
     assert again[0] == again[1]
 
 
+@pytest.mark.parametrize("network", ["conv", "strided"])
+def test_codes_on_a_grid_are_judged_by_one_number(network):
+    model = keras_ae.VAEGAN.create(
+        (8, 8, 1), (2, 2, 3), network=network, hidden=(4, 4), seed=0
+    )
+    terms = model.objective(np.zeros([3, 8, 8, 1], "float32"))
+    assert model.discriminator.event_shape == (1,)
+    assert terms["discriminator"].shape == (3,)
+
+
 def test_optimizers_not_given_are_like_the_first():
     made = model()
     made.compile(keras.optimizers.SGD(0.25, momentum=0.5))
