@@ -228,7 +228,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         space = self.intake_.space
         if isinstance(space, spaces.Table):
             return _by_column(space, found, X)
-        return found if part.total is None else space.points(found, part.total)
+        if part.total is not None:
+            return space.points(found, part.total)
+        return found.reshape(np.shape(X))
 
     @property
     def models_(self) -> list[BaseAutoencoder]:

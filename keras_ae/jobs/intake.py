@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 LIMIT = 10.0
 LONGEST = 1000  # points of a window whose length is chosen here
 USUAL = 64  # points of a window where a series has no period
+#: Rows of so many numbers or more, whose neighbours differ so little, squared
+#: and relative to unrelated ones, are waves. Of 14 tables none is below 0.5,
+#: images row by row are at 0.3, heart beats at 0.05.
+WAVE = 32
+SMOOTH = 0.1
 
 
 class Intake(NamedTuple):
@@ -95,7 +100,9 @@ class Intake(NamedTuple):
         if self.mean is None:
             rows = self.space.rows("X", x)
             self.space.check("X", rows, self.space.missing == "mask")
-            return rows
+            # Where there is one channel, its axis may be left out.
+            alone = len(rows.shape) == len(self.space.shape)
+            return rows[..., None] if alone else rows
         parts = (self._standard(part) for _, part in validation.parts(x))
         return np.concatenate([part.numpy() for part in parts])
 
@@ -213,6 +220,28 @@ def period(series: np.ndarray) -> int:
     return max(2, int(peaks[np.argmax(high)]))
 
 
+def is_waves(x: np.ndarray) -> bool:
+    """Whether rows are curves of one unit, not columns of several.
+
+    Formula:
+        mean (z_t - z_{t-1})^2 / (2 mean z_t^2) < 0.1, z: standardized columns
+
+    Example:
+        >>> t = np.arange(100)
+        >>> bool(is_waves(np.sin(0.1 * t + t[:, None])))
+        True
+        >>> bool(is_waves(np.random.default_rng(0).normal(size=(100, 100))))
+        False
+
+    Reference: von Neumann, 1941. Distribution of the Ratio of the Mean Square
+        Successive Difference to the Variance.
+    """
+    if x.shape[1] < WAVE:
+        return False
+    z = StandardScaler().fit_transform(x)
+    return np.mean(np.diff(z, axis=1) ** 2) < SMOOTH * 2 * np.mean(z**2)
+
+
 def _space(x: Any) -> spaces.BaseSpace | None:
     """What one example of data is; None for rows of numbers."""
     if is_frame(x) and not is_numbers(x):
@@ -226,7 +255,8 @@ def _space(x: Any) -> spaces.BaseSpace | None:
     if len(shape) == 3:
         return spaces.Series.from_series(x, shape[1])
     if len(shape) == 2:
-        return None
+        waves = not is_frame(x) and is_waves(np.asarray(x))
+        return spaces.Series.from_series(x, shape[1]) if waves else None
     raise ValueError(
         "The shape of the data does not say what one example is. Expected "
         "rows of numbers [N, columns], a data frame, images [N, height, "
