@@ -26,6 +26,8 @@ EXPORT = [
 DATA = ["pandas>=2.1", "pyarrow>=14.0.1", "pillow>=10.1"]
 # Writes the scripts by which shells complete.
 COMPLETION = ["shtab>=1.7"]
+# Sparse dictionaries as they are published; the first on NumPy 2.
+DICTIONARIES = ["safetensors>=0.4.3"]
 
 setup(
     name="keras-ae",
@@ -79,6 +81,7 @@ setup(
             "pytest-xdist>=3.6.1",  # 3.6.0 was withdrawn
             "hypothesis>=6.100",
             *DATA,
+            *DICTIONARIES,
             # Builds the wheel that is tested; as pyproject.toml asks for.
             "setuptools>=77",
             "ruff>=0.9",
@@ -101,6 +104,8 @@ setup(
             *DATA,
             *EXPORT,
         ],
+        # `keras_ae.zoo.sae_lens`.
+        "dictionaries": DICTIONARIES,
         # Rivals to be timed against.
         "bench": ["torch>=2.4", "jax>=0.4.30", "optax>=0.2", "pythae>=0.1.2"],
     },

@@ -20,13 +20,11 @@ import time
 
 import keras
 import numpy as np
-from scipy import linalg
-from sklearn.mixture import GaussianMixture
 
 import keras_ae
 from benchmarks import common
+from keras_ae.analysis import frechet
 from keras_ae.core import markdown
-from keras_ae.model import compiled
 from keras_ae.zoo import datasets
 from keras_ae.zoo import reproduction
 
@@ -35,24 +33,6 @@ LATENT = 16
 HIDDEN = (512, 256)
 COMPONENTS = 10
 BATCH = 128
-
-
-def frechet(mean, covariance, other_mean, other_covariance) -> float:
-    """Squared Frechet distance between two normal distributions.
-
-    ||m - n||^2 + tr(C + D - 2 (C D)^(1/2))
-    """
-    root = linalg.sqrtm(covariance @ other_covariance)
-    return float(
-        np.sum((mean - other_mean) ** 2)
-        + np.trace(covariance + other_covariance - 2 * root.real)
-    )
-
-
-def moments(features) -> tuple:
-    """Mean and covariance of rows, in double precision."""
-    features = np.asarray(features, np.float64)
-    return features.mean(axis=0), np.cov(features, rowvar=False)
 
 
 def classifier(train: tuple, test: tuple, epochs: int) -> tuple:
@@ -97,25 +77,14 @@ def trained(variant: str, x, epochs: int, seed: int):
     return model
 
 
-def mixture_samples(model, x, count: int, seed: int) -> np.ndarray:
-    """Decoded draws of a mixture fitted to the codes of training images."""
-    mixture = GaussianMixture(COMPONENTS, random_state=seed)
-    mixture.fit(model.embed(x).astype(np.float64))
-    codes, _ = mixture.sample(count)
-    return compiled.batched(
-        model,
-        lambda z: model.decode(z).mean(),
-        codes.astype(np.float32),
-    )
-
-
 def contest(x, x_test, distance, epochs: int, seed: int) -> dict[str, float]:
     """Distances of samples and reconstructions to the test images."""
     count = len(x_test)
     plain = trained("autoencoder", x, epochs, seed)
     vae = trained("vae", x, epochs, seed)
+    keras_ae.fit_sampler(plain, x, seed=seed, components=COMPONENTS)
     images = {
-        "mixture": mixture_samples(plain, x, count, seed),
+        "mixture": plain.sample(count, seed=seed),
         "prior": vae.sample(count, seed=seed),
         "autoencoder, reconstructions": plain.reconstruct(x_test),
         "vae, reconstructions": vae.reconstruct(x_test),
@@ -151,10 +120,10 @@ def main() -> None:
     features, accuracy = classifier(
         (x, y), (x_test, y_test), min(arguments.epochs, 5)
     )
-    target = moments(features(x_test))
+    target = features(x_test)
 
     def distance(rows) -> float:
-        return frechet(*moments(features(rows)), *target)
+        return frechet.distance(features(rows), target)
 
     seeds = [
         contest(x, x_test, distance, arguments.epochs, seed)

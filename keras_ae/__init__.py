@@ -26,10 +26,13 @@ from keras_ae.core.registry import get as get  # noqa: E402
 from keras_ae.core.registry import register as register  # noqa: E402
 from keras_ae.model.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
 from keras_ae.model.finite import NonFiniteError as NonFiniteError  # noqa: E402
+from keras_ae.parts import code_priors as code_priors  # noqa: E402
 from keras_ae.parts import codebooks as codebooks  # noqa: E402
 from keras_ae.parts import conditions as conditions  # noqa: E402
 from keras_ae.parts import constraints as constraints  # noqa: E402
 from keras_ae.parts import corruptions as corruptions  # noqa: E402
+from keras_ae.parts import fitted as fitted  # noqa: E402
+from keras_ae.parts import flows as flows  # noqa: E402
 from keras_ae.parts import heads as heads  # noqa: E402
 from keras_ae.parts import mechanisms as mechanisms  # noqa: E402
 from keras_ae.parts import networks as networks  # noqa: E402
@@ -64,6 +67,9 @@ from keras_ae.variants.piwae import PIWAE as PIWAE  # noqa: E402
 from keras_ae.variants.rae import RAE as RAE  # noqa: E402
 from keras_ae.variants.renyi_vae import RenyiVAE as RenyiVAE  # noqa: E402
 from keras_ae.variants.sparse import SparseAutoencoder as SparseAutoencoder  # noqa: E402
+from keras_ae.variants.sparse_dictionary import (  # noqa: E402
+    SparseDictionary as SparseDictionary,
+)
 from keras_ae.variants.swae import SWAE as SWAE  # noqa: E402
 from keras_ae.variants.vae import VAE as VAE  # noqa: E402
 from keras_ae.variants.vae_gan import VAEGAN as VAEGAN  # noqa: E402
@@ -80,23 +86,36 @@ __version__ = "0.1.0"
 variants = registry.variants
 
 
+#: Name -> the module that it is in, or is.
+_LATE = {
+    "AnomalyDetector": "keras_ae.sklearn",
+    "fit_sampler": "keras_ae.jobs.samplers",
+    "report": "keras_ae.jobs.report",
+    "samplers": "keras_ae.jobs.samplers",
+    "sklearn": "keras_ae.sklearn",
+}
+
+
 def __getattr__(name: str) -> object:
     """What builds on scikit-learn, imported when it is asked for."""
-    if name not in ("AnomalyDetector", "sklearn"):
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    sklearn = _importlib.import_module("keras_ae.sklearn")
-    return sklearn if name == "sklearn" else sklearn.AnomalyDetector
+    module = _importlib.import_module(_LATE[name])
+    return getattr(module, name, module)
 
 
 # The rooms are for readers; users know these modules by their last name.
 for _module in (
     callbacks,
+    code_priors,
     codebooks,
     conditions,
     constraints,
     corruptions,
     datasets,
     evaluation,
+    fitted,
+    flows,
     heads,
     mechanisms,
     networks,

@@ -83,6 +83,23 @@ def tangent_space(
     return compiled.batched(model, function, x)
 
 
+def draws(model: BaseAutoencoder, x: Rows, seed: int) -> np.ndarray:
+    """A draw of q(z|x) of each example, `[N, ...]`; of a model without prior
+    the code."""
+    rows = model.check_inputs(model.as_rows(x))
+    size = len(keras.tree.flatten(rows)[0])
+    keys = np.stack([np.full(size, seed), np.arange(size)], axis=1)
+
+    def function(rows: tuple) -> tf.Tensor:
+        x, keys = rows
+        posterior = model.encode(x)
+        if model.prior is None:
+            return model.code(posterior)
+        return posterior.sample(seed=keys[0])
+
+    return compiled.batched(model, function, (rows, keys.astype(np.int32)))
+
+
 def interpolate(
     model: BaseAutoencoder, a: Rows, b: Rows, steps: int = 8
 ) -> np.ndarray:

@@ -85,6 +85,24 @@ def agree(recorded: dict[str, Any], found: dict[str, Any]) -> bool:
     )
 
 
+def estimate(
+    values: np.ndarray, unit: str, weights: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """Mean over rows with its standard error; that of one has none.
+
+    Args:
+        values: `[N]`.
+        unit: Of the values.
+        weights: `[N]`, rows that each value is the mean of.
+    """
+    values = np.asarray(values, np.float64)
+    figure = {"value": round(float(np.average(values, weights=weights)), 6)}
+    if len(values) > 1:
+        error = values.std(ddof=1) / np.sqrt(len(values))
+        figure["standard_error"] = round(float(error), 6)
+    return figure | {"unit": unit, "rows": len(values)}
+
+
 def _terms(
     model: BaseAutoencoder, splits: Splits, verbose: int
 ) -> dict[str, Any]:
@@ -116,7 +134,7 @@ def _terms(
     for name in sorted(texts):
         values = np.concatenate([part[name] for part in parts])
         batches = len(values) < rows
-        figures[name] = _figure(
+        figures[name] = estimate(
             values,
             # Those that are not in nats are counts, shares and the like.
             "nats" if "nats" in texts[name].split(", ") else "",
@@ -156,7 +174,7 @@ def _sampled(name: str, unit: str, function: Callable) -> Callable:
         x = keras.tree.map_structure(lambda leaf: leaf[:rows], x)
         values = function(model, x, samples, 0, verbose)
         about = {"estimator": f"{samples} importance samples, seed 0"}
-        return {name: _figure(values, unit) | about}
+        return {name: estimate(values, unit) | about}
 
     return figure
 
@@ -166,7 +184,7 @@ def _squared_error(
 ) -> dict[str, Any]:
     del verbose
     return {
-        "squared_error": _figure(_errors(model, splits), "per value")
+        "squared_error": estimate(_errors(model, splits), "per value")
         | {"estimator": "at the mean of the code"}
     }
 
@@ -177,7 +195,7 @@ def _normalized(
     del verbose
     variance = np.var(examples(_drawn(splits)), dtype=np.float64)
     return {
-        "normalized_squared_error": _figure(
+        "normalized_squared_error": estimate(
             _errors(model, splits) / variance, "of the variance"
         )
         | {
@@ -200,8 +218,8 @@ def _pca(
     floor = (rest**2).mean(axis=1)
     errors = _errors(model, splits)
     ratio = errors.mean() / floor.mean()
-    figure = _figure(errors / floor.mean(), "of that of PCA")
-    spread = _figure((errors - ratio * floor) / floor.mean(), "")
+    figure = estimate(errors / floor.mean(), "of that of PCA")
+    spread = estimate((errors - ratio * floor) / floor.mean(), "")
     return {
         "squared_error_over_pca": figure
         | {
@@ -242,7 +260,7 @@ def _probe(
     tests = scaler.transform(_flat(model.embed(x_test)))
     right = classifier.predict(tests) == y_test
     return {
-        "probe_accuracy": _figure(100 * right, "%")
+        "probe_accuracy": estimate(100 * right, "%")
         | {
             "estimator": f"logistic regression, C = {best:g} chosen on "
             f"{len(codes) - held} held-out training rows"
@@ -286,16 +304,6 @@ def _flat(rows: np.ndarray) -> np.ndarray:
 def _errors(model: BaseAutoencoder, splits: Splits) -> np.ndarray:
     """Mean squared error of each test row's reconstruction, `[N]`."""
     _, (x, _) = splits
-    return _flat((model.predict(x, verbose=0) - examples(x)) ** 2).mean(axis=1)
-
-
-def _figure(
-    values: np.ndarray, unit: str, weights: Sequence[int] | None = None
-) -> dict[str, Any]:
-    """Mean over rows with its standard error; that of one has none."""
-    values = np.asarray(values, np.float64)
-    figure = {"value": round(float(np.average(values, weights=weights)), 6)}
-    if len(values) > 1:
-        error = values.std(ddof=1) / np.sqrt(len(values))
-        figure["standard_error"] = round(float(error), 6)
-    return figure | {"unit": unit, "rows": len(values)}
+    target = np.concatenate([*model.space.chunks(examples(x))])
+    errors = model.predict(x, verbose=0) - model.space.array(target)
+    return _flat(errors**2).mean(axis=1)

@@ -22,8 +22,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.decomposition import PCA
 
+from keras_ae import spaces
 from keras_ae.analysis import latent
+from keras_ae.analysis.line_plots import lines as lines
 from keras_ae.analysis.table_plots import table as table
+from keras_ae.analysis.unit_plots import aggregate as aggregate
+from keras_ae.analysis.unit_plots import units as units
 from keras_ae.core import files
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
@@ -223,7 +227,7 @@ def samples(
 
 
 def overview(model: BaseAutoencoder, x: Rows, ax: Axes | None = None) -> Figure:
-    """Originals, reconstructions and, if there is a prior, two rows of
+    """Originals, reconstructions and, if there is a law of codes, two rows of
     samples: what a model can do at a glance.
 
     Args:
@@ -236,7 +240,7 @@ def overview(model: BaseAutoencoder, x: Rows, ax: Axes | None = None) -> Figure:
     target, *given = _originals(model, x)
     names = ["original", "reconstruction"]
     images = [target, model.reconstruct(x)]
-    if model.prior is not None:
+    if model.source is not None:
         names += ["sample", "sample"]
         count = len(target)
         given = np.concatenate(given * 2) if given else None
@@ -247,6 +251,27 @@ def overview(model: BaseAutoencoder, x: Rows, ax: Axes | None = None) -> Figure:
     ax.set_yticks(rows, names)
     ax.set_xticks([])
     return ax.figure
+
+
+def examples(model: BaseAutoencoder, x: Rows, seed: int = 0) -> Figure:
+    """What shows a model's examples best: `overview` of images, `table` of
+    rows of a table beside new ones, `lines` of anything else.
+
+    Args:
+        model: Any variant.
+        x: Examples, `[N, ...]`; of images and lines the first are shown.
+        seed: Integer for the draws of rows.
+    """
+    few = keras.tree.map_structure(
+        lambda rows: rows[:10], model.check_inputs(model.as_rows(x))
+    )
+    if draws(model):
+        return overview(model, few)
+    if isinstance(model.space, spaces.Table):
+        rows = keras.tree.flatten(model.as_rows(x))[0]
+        real = model.space.array(np.concatenate([*model.space.chunks(rows)]))
+        return table(real, model.sample(len(real), seed=seed))
+    return lines(model, keras.tree.map_structure(lambda rows: rows[:4], few))
 
 
 def contact_sheet(pictures: Mapping[str, Any], columns: int = 3) -> Figure:

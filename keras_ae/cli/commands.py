@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
@@ -29,6 +30,7 @@ from keras_ae.core import replicas
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import Rows
+from keras_ae.jobs import report
 from keras_ae.model import spread
 from keras_ae.zoo import card
 from keras_ae.zoo import recipes
@@ -273,6 +275,27 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     checks.print_figures(found, arguments.json)
 
 
+def run_report(arguments: argparse.Namespace) -> None:
+    """Write all figures and pictures of a preset."""
+    model, (_, (x, y)) = _model_and_data(arguments)
+    x, y = _first((x, y), arguments.rows)
+    factors = y if y is not None and np.ndim(y) == 2 else None
+    other = arguments.data or arguments.rows or arguments.samples
+    recorded = store.metadata(arguments.preset).get("metrics")
+    found = report.report(
+        model,
+        x,
+        y if factors is None else None,
+        factors,
+        samples=arguments.samples or 1000,
+        recorded=None if other else recorded,
+        verbose=_verbose(),
+    )
+    found.about["name"] = Path(arguments.preset).name
+    found.save(arguments.out)
+    print(f"Wrote {arguments.out}.")
+
+
 def run_reconstruct(arguments: argparse.Namespace) -> None:
     """Draw test images above their reconstructions."""
     model, (_, (x, _)) = _model_and_data(arguments)
@@ -282,11 +305,6 @@ def run_reconstruct(arguments: argparse.Namespace) -> None:
 def run_sample(arguments: argparse.Namespace) -> None:
     """Draw new images, or write new examples to a file."""
     model = store.load(arguments.preset)
-    if model.prior is None:
-        raise ValueError(
-            f"{type(model).__name__} has no prior to draw from. Expected a "
-            f"generative variant. Received: {arguments.preset!r}"
-        )
     options = {}
     if arguments.condition is not None:
         options["condition"] = _value(arguments.condition)

@@ -236,6 +236,21 @@ def _parsers(
         help="estimate -log p(x) too, with so many importance samples",
     )
     figures(added)
+    added = preset("report", "write all figures and pictures of a model")
+    added.add_argument("--data", help="as in `evaluate`")
+    added.add_argument("--rows", type=int, help="use the first rows only")
+    added.add_argument(
+        "--samples",
+        type=int,
+        help="estimate -log p(x) anew, with so many importance samples "
+        "(default: take it from the preset's card, else 1000)",
+    )
+    added.add_argument(
+        "--out",
+        default="report.html",
+        help=".html, .md or .json file to write, or a folder for all three "
+        "(default: %(default)s)",
+    )
     added = preset("reconstruct", "draw test images and reconstructions")
     added.add_argument("--data", help="as in `evaluate`")
     added.add_argument("-n", type=int, default=10, help="images (default: 10)")

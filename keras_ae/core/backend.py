@@ -146,6 +146,17 @@ def weights_layout(
     return recorder.entries
 
 
+@contextlib.contextmanager
+def unlocked(layer: keras.Layer) -> Iterator[None]:
+    """Inside, a built layer takes new layers as attributes, which Keras
+    refuses otherwise."""
+    layer._tracker.unlock()
+    try:
+        yield
+    finally:
+        layer._tracker.lock()
+
+
 def value(variable: keras.Variable) -> tf.Tensor:
     """The value of a variable as it is now, not copied.
 

@@ -38,8 +38,8 @@ from keras_ae.parts import conditions
 from keras_ae.parts import heads
 from keras_ae.parts import networks
 from keras_ae.parts import part
+from keras_ae.parts import priors
 from keras_ae.parts.mechanisms import BaseMechanism
-from keras_ae.parts.priors import BasePrior
 
 tfd = tfp.distributions
 
@@ -79,6 +79,8 @@ class BaseAutoencoder(
         missing: `"refuse"`: NaN is an error. `"mask"`: NaN means "not
             observed": 0 for the encoder, left out of the likelihood. Defaults
             to what is natural in the space.
+        sampler: A prior, as in `priors.get`, that `sample` draws codes from
+            instead of the model's own; see `fit_sampler`. Defaults to None.
         seed: Integer for all draws (order of the rows, codes, noise), or None
             for one from Keras' global seed. The state is saved with the
             model, so that training resumes exactly.
@@ -99,7 +101,7 @@ class BaseAutoencoder(
         heads.Gaussian, scale="shared", start="data"
     )
     #: p(z), of the variants that have one.
-    prior: BasePrior | None = None
+    prior: priors.BasePrior | None = None
     #: p(s|x): which values are observed, where holes depend on what they hide.
     mechanism: BaseMechanism | None = None
 
@@ -111,6 +113,7 @@ class BaseAutoencoder(
         space: int | Shape | dict | spaces.BaseSpace | None = None,
         given: int | dict | conditions.BaseCondition | None = None,
         missing: str | None = None,
+        sampler: str | dict | priors.BasePrior | None = None,
         seed: int | None = None,
         **kwargs: Any,
     ):
@@ -134,6 +137,7 @@ class BaseAutoencoder(
         self.given = None if given is None else conditions.get(given)
         missing = self.space.missing if missing is None else missing
         self.missing = validation.check_in("missing", missing, MISSING)
+        self.sampler = None if sampler is None else priors.get(sampler)
         if seed is not None:
             validation.check_count("seed", seed, 0)
         self.seed = seed
@@ -170,7 +174,8 @@ class BaseAutoencoder(
         posterior = self.posterior(batch, moment)
         z = self.draw(posterior, moment)
         likelihood = self.observed(self.likelihood(z, batch, moment), batch)
-        return Forward(batch, posterior, z, self.p_z(), likelihood, {})
+        prior = self.p_z(batch, moment)
+        return Forward(batch, posterior, z, prior, likelihood, {})
 
     def loss_terms(
         self, forward: Forward, moment: Moment
@@ -223,10 +228,15 @@ class BaseAutoencoder(
         return densities.masked(likelihood, batch.mask)
 
     @final
-    def p_z(self) -> tfd.Distribution | None:
-        """p(z), made from the prior's weights as they are now."""
+    def p_z(
+        self, batch: Batch | None = None, moment: Moment | None = None
+    ) -> tfd.Distribution | None:
+        """p(z), made from the prior's weights as they are now; for training
+        on a batch, see `BasePrior.among`."""
         if self.prior is None:
             return None
+        if moment is not None and moment.training:
+            return self.prior.among(batch.x, self.encode)
         return self.prior.distribution(self.encode)
 
     @final
@@ -324,3 +334,5 @@ class BaseAutoencoder(
         self.decoder.build(shapes[1])
         if self.decoder.tied:
             self.decoder.tie(self.encoder)
+        if self.sampler is not None and not self.sampler.built:
+            self.sampler.build(code_shape, input_shape)

@@ -40,12 +40,14 @@ def seed_words(model: "BaseAutoencoder", seed: int | None) -> int | list[int]:
 
 
 def draw_codes(model: "BaseAutoencoder", seeds: tf.Tensor) -> tf.Tensor:
-    """Draws of the prior `[n, d]`, the i-th from the i-th seed alone."""
-    prior = model.p_z()
+    """Codes to decode, `[n, d]`, the i-th from the i-th seed alone."""
+    law = model.source.distribution(model.encode)
     seeds = tf.cast(seeds, tf.int32)
     keys = tf.stack([seeds, tf.zeros_like(seeds)], axis=1)
+    if hasattr(law, "sample_each"):  # all at once
+        return law.sample_each(keys)
     return tf.map_fn(
-        lambda key: prior.sample(seed=key),
+        lambda key: law.sample(seed=key),
         keys,
         fn_output_signature=tf.float32,
     )
@@ -54,15 +56,21 @@ def draw_codes(model: "BaseAutoencoder", seeds: tf.Tensor) -> tf.Tensor:
 def sample(
     model: "BaseAutoencoder", n: int, seed: int | None, given: Given | None
 ) -> np.ndarray:
-    """Means of p(x|z), or draws, at `n` draws of the prior.
+    """Means of p(x|z), or draws, at `n` draws of the prior or the sampler.
 
     Args:
-        model: A variant with a prior.
+        model: Any variant.
         n: How many.
         seed: Integer, or None for the model's next seed.
         given: What the model is told, one for all or `[n, ...]`; None where
             it is told nothing.
     """
+    if model.source is None:
+        raise TypeError(
+            f"{type(model).__name__} has no prior to draw from. Expected a "
+            "variant with a prior, such as VAE, or a sampler. Call "
+            "keras_ae.fit_sampler(model, x) with the training examples first."
+        )
     n = validation.check_count("n", n)
     rows = (row_seeds(n, seed_words(model, seed)),)
     if model.given is not None:

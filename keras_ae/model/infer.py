@@ -14,6 +14,7 @@ from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import DType
+from keras_ae.core.types import Given
 from keras_ae.core.types import Rows
 from keras_ae.math import divergences
 from keras_ae.model import compiled
@@ -23,6 +24,7 @@ from keras_ae.model import generate
 from keras_ae.model import magnitude
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Moment
+from keras_ae.parts import priors
 
 tfd = tfp.distributions
 
@@ -161,6 +163,40 @@ class Inference:
             "kl": kl,
             "negative_elbo": kl - log_px,
         }
+
+    @property
+    def source(self) -> priors.BasePrior | None:
+        """What `sample` draws codes from: a sampler that was fitted, else the
+        prior."""
+        return self.prior if self.sampler is None else self.sampler
+
+    def sample(
+        self,
+        n: int,
+        seed: int | None = None,
+        given: Given | None = None,
+        dtype: DType = None,
+    ) -> np.ndarray:
+        """`n` new examples: means of p(x|z) at draws z from the prior, or from
+        a sampler that was fitted, see `keras_ae.fit_sampler`; or draws of
+        p(x|z) where the space is one of those (`Table`, `Counts`).
+
+        Args:
+            n: How many.
+            seed: Integer to repeat the draws, or None for fresh ones. The
+                first examples of a seed do not depend on `n`.
+            given: What a model that is told something is told, one for all
+                or `[n, ...]`.
+            dtype: As in `reconstruct`.
+
+        Returns:
+            `[n, ...]`.
+
+        Raises:
+            TypeError: If the model has neither.
+        """
+        values = generate.sample(self, n, seed, given)
+        return self.space.array(values, dtype)
 
     @final
     def impute(
@@ -347,7 +383,7 @@ class Inference:
     def export_endpoints(self) -> dict[str, tuple]:
         """name -> (function of tensors, signature) of what is exported."""
         endpoints = export.endpoints(self)
-        if self.prior is not None:
+        if self.source is not None:
             endpoints["sample"] = generate.endpoint(self)
         return endpoints
 

@@ -21,6 +21,9 @@ class BaseSchedule(AutoConfig, abc.ABC):
 
     kind = "schedule"
 
+    #: Step from which the value stays what it is; None: it never does.
+    settled: int | None = None
+
     def __call__(self, step: ArrayLike | float) -> tf.Tensor:
         """The value at a step, or at each of several, float32."""
         return self.value(tf.cast(step, tf.float32))
@@ -44,6 +47,11 @@ class BaseRamp(BaseSchedule):
         self.end = validation.check_number("end", end, 0)
         self.steps = validation.check_count("steps", steps)
 
+    @property
+    def settled(self) -> int:
+        """See `BaseSchedule.settled`."""
+        return self.steps
+
     def value(self, step: tf.Tensor) -> tf.Tensor:
         """See `BaseSchedule.value`."""
         done = self.progress(tf.minimum(step / self.steps, 1.0))
@@ -65,6 +73,8 @@ class Constant(BaseSchedule):
         >>> float(Constant(4.0)(1_000))
         4.0
     """
+
+    settled = 0
 
     def __init__(self, constant: float):
         self.constant = validation.check_number("constant", constant, 0)

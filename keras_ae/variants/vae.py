@@ -2,17 +2,13 @@
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
-from keras_ae.core.types import DType
-from keras_ae.core.types import Given
 from keras_ae.core.types import Shapes
 from keras_ae.math import divergences
-from keras_ae.model import generate
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
@@ -92,27 +88,3 @@ class VAE(BaseAutoencoder):
                 forward.posterior, forward.prior, forward.latent
             )
         }
-
-    def sample(
-        self,
-        n: int,
-        seed: int | None = None,
-        given: Given | None = None,
-        dtype: DType = None,
-    ) -> np.ndarray:
-        """`n` new examples: means of p(x|z) at draws z from the prior, or
-        draws of p(x|z) where the space is one of those (`Table`, `Counts`).
-
-        Args:
-            n: How many.
-            seed: Integer to repeat the draws, or None for fresh ones. The
-                first examples of a seed do not depend on `n`.
-            given: What a model that is told something is told, one for all
-                or `[n, ...]`.
-            dtype: As in `reconstruct`.
-
-        Returns:
-            `[n, ...]`.
-        """
-        values = generate.sample(self, n, seed, given)
-        return self.space.array(values, dtype)

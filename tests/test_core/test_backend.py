@@ -143,3 +143,17 @@ def test_compile_takes_all_that_its_config_holds():
 
 def test_the_default_strategy_has_one_replica():
     assert backend.strategy(model()).num_replicas_in_sync == 1
+
+
+def test_a_built_layer_takes_a_layer_where_it_is_unlocked():
+    made = model()
+    made.build((None, 3))
+    layer = keras.layers.Dense(2)
+    with pytest.raises(ValueError, match="built"):
+        made.added = layer
+    with backend.unlocked(made):
+        made.added = layer
+    layer.build((None, 3))
+    assert any(v is layer.kernel for v in made.variables)
+    with pytest.raises(ValueError, match="built"):
+        made.another = keras.layers.Dense(2)
