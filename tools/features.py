@@ -17,7 +17,7 @@ KINDS = {
     "network": "`create(network=)`",
     "head": "`posterior=`, `likelihood=`",
     "prior": "`prior=`",
-    "flow": '`prior={"flow": {"kind": ...}}`',
+    "flow": '`prior={"flow": {"flow": ...}}`',
     "code_prior": "`VQVAE.create(prior=)`",
     "condition": "`given=`",
     "corruption": "`corruption=`",
