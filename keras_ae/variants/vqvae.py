@@ -8,15 +8,12 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
-from keras_ae.core.types import DType
-from keras_ae.core.types import Given
 from keras_ae.core.types import Rows
 from keras_ae.core.types import Shapes
 from keras_ae.math import densities
 from keras_ae.math import quantization
 from keras_ae.model import compiled
 from keras_ae.model import export
-from keras_ae.model import generate
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
@@ -169,24 +166,6 @@ class VQVAE(Autoencoder):
     def vectors(self, x: Rows, batch_size: int | None = None) -> np.ndarray:
         """What codes stand for, the encoder's output, `[N, ..., d]`."""
         return compiled.batched(self, self._vectors, x, batch_size)
-
-    def sample(
-        self,
-        n: int,
-        seed: int | None = None,
-        given: Given | None = None,
-        dtype: DType = None,
-    ) -> np.ndarray:
-        """`n` new examples, at codes drawn from the prior; see `VAE.sample`.
-
-        Raises:
-            ValueError: If there is no prior.
-        """
-        if self.prior is None:
-            expected = 'a model with prior="causal_transformer", or another'
-            raise ValueError(validation.invalid("prior", expected, None))
-        values = generate.sample(self, n, seed, given)
-        return self.space.array(values, dtype)
 
     def export_endpoints(self) -> dict[str, tuple]:
         """See `BaseAutoencoder.export_endpoints`; adds `codes(x)`."""

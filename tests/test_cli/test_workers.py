@@ -90,8 +90,15 @@ def killer(started, runs, epoch):
 
 
 @pytest.fixture(scope="module")
-def runs(here):
-    """A run that was killed and went on, and one that was not."""
+def whole(here):
+    """The folder of a run of two workers."""
+    assert train(here, "whole") == 0
+    return here / "whole"
+
+
+@pytest.fixture(scope="module")
+def cut(here):
+    """The folder of a run that was killed and went on."""
     started, real = [], subprocess.Popen
 
     def popen(*arguments, **settings):
@@ -111,35 +118,32 @@ def runs(here):
     assert "epoch-000002" <= kept < f"epoch-{EPOCHS:06}"  # in the middle
     assert not (here / "cut" / "out").exists()
     assert train(here, "cut") == 0
-    assert train(here, "whole") == 0
-    return here
+    return here / "cut"
 
 
-def test_a_killed_worker_costs_nothing(runs):
-    cut, whole = (newest(runs / name) for name in ("cut", "whole"))
-    assert cut.name == whole.name == f"epoch-{EPOCHS:06}.weights.h5"
-    found, expected = arrays(cut), arrays(whole)
+# Two workers of `fit`, one of which is lost, are in test_model/test_replicas.
+@pytest.mark.long
+def test_a_killed_worker_costs_nothing(cut, whole):
+    last, expected = newest(cut), newest(whole)
+    assert last.name == expected.name == f"epoch-{EPOCHS:06}.weights.h5"
+    found, expected = arrays(last), arrays(expected)
     assert set(found) == set(expected)
     for name in expected:
         np.testing.assert_array_equal(found[name], expected[name], name)
-    logs = [
-        runs / n / RECIPE["preset"] / "history.csv" for n in ("cut", "whole")
-    ]
+    logs = [run / RECIPE["preset"] / "history.csv" for run in (cut, whole)]
     assert logs[0].read_text() == logs[1].read_text()
 
 
-def test_two_workers_are_one(runs):
+def test_two_workers_are_one(here, whole):
     """Also in what is published: the first worker wrote it."""
-    recipe = recipes.read(runs / "recipe.json")
-    alone = recipes.train(recipe, runs / "alone", verbose=0)
-    found, expected = (
-        arrays(newest(runs / name)) for name in ("whole", "alone")
-    )
+    recipe = recipes.read(here / "recipe.json")
+    alone = recipes.train(recipe, here / "alone", verbose=0)
+    found, expected = (arrays(newest(run)) for run in (whole, here / "alone"))
     for name in expected:
         np.testing.assert_allclose(
             found[name], expected[name], **ROUNDING, err_msg=name
         )
-    published = keras_ae.load(runs / "whole" / "out")
+    published = keras_ae.load(whole / "out")
     x = np.zeros([3, 8, 8, 1], "uint8")
     # Presets are kept in half precision, 11 significant bits.
     np.testing.assert_allclose(

@@ -85,5 +85,5 @@ def test_bits_of_codes_learn_and_codes_do_not():
     drawn = model.p_z().sample_each(keys)
     np.testing.assert_array_equal(model.p_z().sample_each(keys[1:]), drawn[1:])
     assert model.sample(2, seed=0).shape == (2, 8)
-    with pytest.raises(ValueError, match="prior.*Expected.*Received"):
+    with pytest.raises(TypeError, match="has no prior to draw from. Expected"):
         keras_ae.VQVAE.create((8,), (2, 2), hidden=(8,)).sample(2)
