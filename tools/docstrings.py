@@ -43,7 +43,8 @@ def skipped(app: Any, what: str, name: str, obj: Any, *rest: Any) -> Any:
     if what != "class":
         return None
     function = obj.fget if isinstance(obj, property) else obj
-    is_ours = getattr(function, "__module__", "").startswith("keras_ae")
+    module = getattr(function, "__module__", None) or ""
+    is_ours = module.startswith("keras_ae")
     said = inspect.getdoc(obj) or "See `"
     if inspect.isroutine(function) and is_ours and not said.startswith("See `"):
         return None

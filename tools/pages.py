@@ -195,6 +195,8 @@ def _module(name: str, module: ModuleType, seen: set[int]) -> str:
         kind = "exception" if _is_error(vars(module)[member]) else kind
         lines += ["", f".. auto{kind}:: {member}"]
         lines += ["   :members:"] * (kind == "class")
+        # What users call is in classes behind the bases.
+        lines += ["   :inherited-members:"] * member.startswith("Base")
     start = f".. automodule:: {name}\n   :no-members:"
     return f"# {name}\n\n{_directive(start)}" + _directive("\n".join(lines))
 
