@@ -39,12 +39,16 @@ def signature(app: Any, what: str, name: str, obj: Any, *rest: Any) -> Any:
 
 def skipped(app: Any, what: str, name: str, obj: Any, *rest: Any) -> Any:
     """Leave out attributes, which their class describes, and methods that
-    only say which hook they are."""
-    is_method = inspect.isroutine(obj) or isinstance(obj, property)
-    said = inspect.getdoc(obj) or ""
-    if what == "class" and (not is_method or said.startswith("See `")):
-        return True
-    return None
+    only say which hook they are, or are of another package."""
+    if what != "class":
+        return None
+    function = obj.fget if isinstance(obj, property) else obj
+    module = getattr(function, "__module__", None) or ""
+    is_ours = module.startswith("keras_ae")
+    said = inspect.getdoc(obj) or "See `"
+    if inspect.isroutine(function) and is_ours and not said.startswith("See `"):
+        return None
+    return True
 
 
 def restructured(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import importlib
 import inspect
 import re
 from collections.abc import Sequence
@@ -42,7 +43,8 @@ def modules() -> dict[str, str]:
         for name, value in vars(keras_ae).items()
         if name in _exported(keras_ae) and inspect.ismodule(value)
     }
-    found["keras_ae.sklearn"] = keras_ae.sklearn
+    late = sorted(set(keras_ae._LATE.values()))
+    found |= {name: importlib.import_module(name) for name in late}
     rows = [
         [f"[`{name}`]({name}.md)", inspect.getdoc(module).split("\n\n")[0]]
         for name, module in found.items()
@@ -193,6 +195,8 @@ def _module(name: str, module: ModuleType, seen: set[int]) -> str:
         kind = "exception" if _is_error(vars(module)[member]) else kind
         lines += ["", f".. auto{kind}:: {member}"]
         lines += ["   :members:"] * (kind == "class")
+        # What users call is in classes behind the bases.
+        lines += ["   :inherited-members:"] * member.startswith("Base")
     start = f".. automodule:: {name}\n   :no-members:"
     return f"# {name}\n\n{_directive(start)}" + _directive("\n".join(lines))
 

@@ -289,7 +289,7 @@ def run_report(arguments: argparse.Namespace) -> None:
         factors,
         samples=arguments.samples or 1000,
         recorded=None if other else recorded,
-        verbose=_verbose(),
+        verbose=_verbose(arguments),
     )
     found.about["name"] = Path(arguments.preset).name
     found.save(arguments.out)

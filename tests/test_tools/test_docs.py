@@ -9,6 +9,7 @@ import keras_ae
 from keras_ae.cli import tables
 from keras_ae.core import registry
 from tools import docs
+from tools import features
 from tools import pages
 
 OWN = [
@@ -52,6 +53,12 @@ def test_every_page_is_in_the_contents(source):
     index = (source / "index.md").read_text()
     for path in (docs.ROOT / "docs").glob("*.md"):
         assert f"\ndocs/{path.stem}\n" in index
+
+
+def test_every_kind_of_part_is_in_the_table():
+    kinds = {kind for kind, names in registry._TABLES.items() if names}
+    inner = {"variant", "column", "layer"}  # of the package, of a table, Keras'
+    assert kinds - inner <= set(features.KINDS)
 
 
 def test_links_of_staged_pages_lead_somewhere(source):

@@ -95,7 +95,7 @@ def test_an_sdist_holds_what_builds_and_tests_it(built):
     sdist, folder, _ = built
     for name in ("LICENSE", "SECURITY.md", "README.md", "CHANGELOG.md"):
         assert (folder / name).read_bytes() == (ROOT / name).read_bytes()
-    for room in ("keras_ae", "tests", "tools", "benchmarks"):
+    for room in ("keras_ae", "tests", "tools", "benchmarks", "docs"):
         expected = {p.relative_to(ROOT) for p in (ROOT / room).rglob("*.py")}
         found = {p.relative_to(folder) for p in (folder / room).rglob("*.py")}
         assert found == expected
