@@ -24,6 +24,10 @@ EXPORT = [
 # Files of tables, and folders of images. The first pyarrow that runs nothing
 # that a file tells it to; the first Pillow that tells transparent images.
 DATA = ["pandas>=2.1", "pyarrow>=14.0.1", "pillow>=10.1"]
+# Writes the scripts by which shells complete.
+COMPLETION = ["shtab>=1.7"]
+# Sparse dictionaries as they are published; the first on NumPy 2.
+DICTIONARIES = ["safetensors>=0.4.3"]
 
 setup(
     name="keras-ae",
@@ -62,6 +66,8 @@ setup(
         "tensorflow-probability[tf]>=0.25,<0.26",
         # Floor of TensorFlow 2.18.
         "numpy>=1.26",
+        # Compares versions, for `keras-ae doctor`; TensorFlow brings it, too.
+        "packaging>=22",
         # Brings the digits, and what estimators are; `validate_data` is new
         # in 1.6.
         "scikit-learn>=1.6",
@@ -75,16 +81,31 @@ setup(
             "pytest-xdist>=3.6.1",  # 3.6.0 was withdrawn
             "hypothesis>=6.100",
             *DATA,
+            *DICTIONARIES,
             # Builds the wheel that is tested; as pyproject.toml asks for.
             "setuptools>=77",
             "ruff>=0.9",
             "import-linter>=2.1",
             *EXPORT,
+            *COMPLETION,
         ],
         # Writes ONNX, OpenVINO and StableHLO files, checks and runs them.
         "export": EXPORT,
         # `keras_ae.data.load` of tables and images.
         "data": DATA,
+        # `keras-ae completion`.
+        "completion": COMPLETION,
+        # `python -m tools.docs` builds the site, and runs the gallery for it.
+        "docs": [
+            "sphinx>=8",
+            "myst-parser>=4",
+            "sphinx-gallery>=0.18",
+            "furo>=2024.8.6",
+            *DATA,
+            *EXPORT,
+        ],
+        # `keras_ae.zoo.sae_lens`.
+        "dictionaries": DICTIONARIES,
         # Rivals to be timed against.
         "bench": ["torch>=2.4", "jax>=0.4.30", "optax>=0.2", "pythae>=0.1.2"],
     },

@@ -26,11 +26,13 @@ from keras_ae.core.registry import get as get  # noqa: E402
 from keras_ae.core.registry import register as register  # noqa: E402
 from keras_ae.model.base import BaseAutoencoder as BaseAutoencoder  # noqa: E402
 from keras_ae.model.finite import NonFiniteError as NonFiniteError  # noqa: E402
+from keras_ae.parts import code_priors as code_priors  # noqa: E402
 from keras_ae.parts import codebooks as codebooks  # noqa: E402
 from keras_ae.parts import conditions as conditions  # noqa: E402
 from keras_ae.parts import constraints as constraints  # noqa: E402
 from keras_ae.parts import corruptions as corruptions  # noqa: E402
 from keras_ae.parts import fitted as fitted  # noqa: E402
+from keras_ae.parts import flows as flows  # noqa: E402
 from keras_ae.parts import heads as heads  # noqa: E402
 from keras_ae.parts import mechanisms as mechanisms  # noqa: E402
 from keras_ae.parts import networks as networks  # noqa: E402
@@ -65,6 +67,9 @@ from keras_ae.variants.piwae import PIWAE as PIWAE  # noqa: E402
 from keras_ae.variants.rae import RAE as RAE  # noqa: E402
 from keras_ae.variants.renyi_vae import RenyiVAE as RenyiVAE  # noqa: E402
 from keras_ae.variants.sparse import SparseAutoencoder as SparseAutoencoder  # noqa: E402
+from keras_ae.variants.sparse_dictionary import (  # noqa: E402
+    SparseDictionary as SparseDictionary,
+)
 from keras_ae.variants.swae import SWAE as SWAE  # noqa: E402
 from keras_ae.variants.vae import VAE as VAE  # noqa: E402
 from keras_ae.variants.vae_gan import VAEGAN as VAEGAN  # noqa: E402
@@ -103,6 +108,7 @@ def __getattr__(name: str) -> object:
 # The rooms are for readers; users know these modules by their last name.
 for _module in (
     callbacks,
+    code_priors,
     codebooks,
     conditions,
     constraints,
@@ -110,6 +116,7 @@ for _module in (
     datasets,
     evaluation,
     fitted,
+    flows,
     heads,
     mechanisms,
     networks,

@@ -41,7 +41,7 @@ LONGEST = (
     "test_recipes.py",
     "test_kills.py",
     "test_supply.py",
-    "test_readme.py",
+    "test_pages.py",
 )
 
 

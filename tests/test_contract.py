@@ -11,36 +11,37 @@ import keras_ae
 from keras_ae import contract
 from keras_ae.contract import tools
 from keras_ae.core import registry
+from tests.kinds import KINDS
 
 NAMES = {check.__name__: check for check in contract.CHECKS}
-#: One of each kind: a point as code, draws, a condition, holes, indices,
-#: several players.
-KINDS = ("autoencoder", "vae", "conditional-vae", "miwae", "vqvae", "vae-gan")
-#: Checks of what variants have from the base alone.
+#: Checks of what variants have from the base alone, each with those that have
+#: something of their own in it besides.
 SHARED = {
-    "check_bad_data",
-    "check_compile_loss",
-    "check_eager",
-    "check_evaluate",
-    "check_functional",
-    "check_input_types",
-    "check_keras_file",
-    "check_metrics",
-    "check_mixed_precision",
-    "check_preset",
-    "check_streams",
-    "check_traces",
-    "check_validation_split",
-    "check_weights_file",
+    "check_bad_data": (),
+    "check_compile_loss": (),
+    "check_eager": (),
+    "check_evaluate": (),
+    "check_exact_resume": ("aae", "factor-vae", "rae"),
+    "check_functional": (),
+    "check_input_types": (),
+    "check_keras_file": (),
+    "check_metrics": (),
+    "check_mixed_precision": (),
+    "check_preset": (),
+    "check_saved_model": ("contractive", "hyperspherical-vae", "iwae"),
+    "check_streams": (),
+    "check_traces": (),
+    "check_validation_split": (),
+    "check_weights_file": (),
 }
 KEPT = [
     pytest.param(
         variant,
         check,
         id=f"{variant}-{name}",
-        marks=[pytest.mark.long]
-        if name in SHARED and variant not in KINDS
-        else [],
+        marks=[]
+        if variant in (*KINDS, *SHARED.get(name, (variant,)))
+        else [pytest.mark.long],
     )
     for variant in registry.variants()
     for name, check in NAMES.items()

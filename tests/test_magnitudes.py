@@ -24,8 +24,12 @@ from keras_ae.core import registry
 from keras_ae.model import magnitude
 from keras_ae.model import speed
 from keras_ae.model.step import weighted_sum
+from tests.kinds import KINDS
+from tests.kinds import variants
 
 VARIANTS = registry.variants()
+#: With logarithms, roots or ratios of their own in the loss.
+OWN = (*KINDS, "beta-tcvae", "factor-vae", "hyperspherical-vae", "renyi-vae")
 POLICIES = ["float32", "mixed_float16", "mixed_bfloat16", "float64"]
 MODES = [(policy, xla) for xla in (False, True) for policy in POLICIES]
 SHAPE = (3,)
@@ -149,19 +153,15 @@ def assert_finite(values, policy):
                 assert np.isfinite(leaf.numpy()).all(), (name, leaf)
 
 
-#: Those whose terms are sums and products of others' or of codes alone.
-ALIKE = ("ciwae", "piwae", "info-vae", "swae", "wae", "rae", "dip-vae")
-
-
 @pytest.mark.parametrize(
     "number",
     [
         pytest.param(
             number,
             id=f"{number}-{variant}",
-            marks=[pytest.mark.long] if variant in ALIKE else [],
+            marks=[] if variant in OWN or options else pytest.mark.long,
         )
-        for number, (variant, _) in enumerate(CASES)
+        for number, (variant, options) in enumerate(CASES)
     ],
 )
 @given(
@@ -195,7 +195,7 @@ def test_all_that_is_made_of_examples_is_finite(
     assert_finite(function(data), policy)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", variants(*OWN))
 def test_every_variant_trains_in_half_precision_alone(variant):
     """Weights and all; the modes above have them in single and double."""
     policy = ["float16", "bfloat16"][VARIANTS.index(variant) % 2]

@@ -1,4 +1,4 @@
-"""From the notes to code: every example in the README shows what it says."""
+"""From the notes to code: every example of the page shows what it says."""
 
 import doctest
 import re
@@ -8,9 +8,8 @@ import pytest
 
 from keras_ae.model import speed
 
-TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-NOTES = TEXT.split("<!-- notes:begin -->")[1].split("<!-- notes:end -->")[0]
-HEAD, *SECTIONS = re.split(r"(?m)^### ", NOTES)
+PAGE = Path(__file__).parents[1] / "docs" / "notes.md"
+HEAD, *SECTIONS = re.split(r"(?m)^## ", PAGE.read_text(encoding="utf-8"))
 EXAMPLES = {s.splitlines()[0]: s for s in SECTIONS}
 FLAGS = doctest.NORMALIZE_WHITESPACE
 

@@ -18,7 +18,9 @@ from matplotlib.figure import Figure
 from keras_ae import spaces
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
+from keras_ae.cli import checks
 from keras_ae.cli import demo
+from keras_ae.cli import doctor
 from keras_ae.cli import file_commands
 from keras_ae.cli import main
 from keras_ae.cli import tables
@@ -47,13 +49,24 @@ _OTHERS = "Those of another package need `keras-ae --import PACKAGE`."
 
 def run_list(arguments: argparse.Namespace) -> None:
     """Print the table of presets."""
-    _matching(arguments.pattern)
-    print(tables.plain(tables.bundled_presets(arguments.pattern)))
+    names = _matching(arguments.pattern)
+    if arguments.json:
+        checks.print_json({name: _about(name) for name in names})
+    else:
+        print(tables.plain(tables.presets(names)))
 
 
 def run_variants(arguments: argparse.Namespace) -> None:
     """Print the table of variants."""
-    del arguments  # none
+    if arguments.json:
+        classes = {name: registry.get(name) for name in registry.variants()}
+        checks.print_json(
+            {
+                name: {"summary": tables.summary(cls), "terms": cls.terms}
+                for name, cls in classes.items()
+            }
+        )
+        return
     header, rows = tables.variants()
     print(tables.plain((header[:3], [row[:3] for row in rows])))
 
@@ -170,10 +183,10 @@ def run_train(arguments: argparse.Namespace) -> None:
     elif _is_variant(arguments.target):
         recipe = _recipe(arguments)
         with tempfile.TemporaryDirectory() as runs:
-            _publish(recipe, arguments.out, runs)
+            _publish(recipe, arguments, runs)
     else:
         recipe = recipes.read(arguments.target)
-        _publish(recipe, arguments.out, arguments.runs)
+        _publish(recipe, arguments, arguments.runs)
 
 
 def _train_with_workers(arguments: argparse.Namespace) -> None:
@@ -188,7 +201,7 @@ def _train_with_workers(arguments: argparse.Namespace) -> None:
     try:
         recipes.train(recipe, arguments.runs, 2 if chief else 0, strategy)
         if chief:
-            _publish(recipe, arguments.out, arguments.runs, verbose=0)
+            _publish(recipe, arguments, arguments.runs, verbose=0)
         # Who ends before the others is taken for lost.
         with spread.guarded(strategy):
             replicas.agree(strategy, 0)
@@ -236,12 +249,16 @@ def _recipe(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _publish(
-    recipe: dict[str, Any], out: str | None, runs: str, verbose: int = 1
+    recipe: dict[str, Any],
+    arguments: argparse.Namespace,
+    runs: str,
+    verbose: int = 1,
 ) -> None:
-    folder = Path(out or recipe["preset"])
-    recipes.publish(recipe, folder, runs, verbose)
-    print(f"Wrote {folder}/:")
-    _print_figures(store.metadata(folder)["metrics"])
+    folder = Path(arguments.out or recipe["preset"])
+    recipes.publish(recipe, folder, runs, 0 if arguments.json else verbose)
+    if not arguments.json:
+        print(f"Wrote {folder}/:")
+    checks.print_figures(store.metadata(folder)["metrics"], arguments.json)
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
@@ -254,7 +271,9 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     if arguments.samples:
         wanted["nll"] = {"samples": arguments.samples}
     splits = train, _first(test, arguments.rows)
-    _print_figures(measures.measure(model, wanted, splits, verbose=1))
+    verbose = int(not arguments.json)
+    found = measures.measure(model, wanted, splits, verbose)
+    checks.print_figures(found, arguments.json)
 
 
 def run_report(arguments: argparse.Namespace) -> None:
@@ -311,7 +330,7 @@ def run_sample(arguments: argparse.Namespace) -> None:
     if file_commands.is_data_file(arguments.out):
         options |= {"n": arguments.n, "seed": arguments.seed}
         file_commands.sample_to_file(
-            model, arguments.out, _verbose(), **options
+            model, arguments.out, _verbose(arguments), **options
         )
         return
     figure = plots.samples(model, arguments.n, arguments.seed, **options)
@@ -320,17 +339,17 @@ def run_sample(arguments: argparse.Namespace) -> None:
 
 def run_impute(arguments: argparse.Namespace) -> None:
     """Fill in the holes of a file."""
-    file_commands.run_impute(arguments, _verbose())
+    file_commands.run_impute(arguments, _verbose(arguments))
 
 
 def run_score(arguments: argparse.Namespace) -> None:
     """Score the rows of a file."""
-    file_commands.run_score(arguments, _verbose())
+    file_commands.run_score(arguments, _verbose(arguments))
 
 
 def run_embed(arguments: argparse.Namespace) -> None:
     """Write the codes of the rows of a file."""
-    file_commands.run_embed(arguments, _verbose())
+    file_commands.run_embed(arguments, _verbose(arguments))
 
 
 def run_export(arguments: argparse.Namespace) -> None:
@@ -355,29 +374,9 @@ def run_demo(arguments: argparse.Namespace) -> None:
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    """Recompute the recorded figures; 1 if some differ.
-
-    A preset that does not load is told of, and does not keep the others from
-    being looked at.
-    """
-    wrong = broken = 0
-    for name in _matching(arguments.pattern):
-        try:
-            figures = recipes.recompute(name, verbose=_verbose())
-        except (ValueError, OSError) as error:
-            broken += 1
-            print(f"{name}: CANNOT BE VERIFIED: {error}", flush=True)
-            continue
-        for figure, (recorded, found) in figures.items():
-            same = measures.agree(recorded, found)
-            wrong += not same
-            verdict = "reproduced" if same else f"DIFFERS: {found['value']}"
-            line = f"{name}: {figure} {recorded['value']} {verdict}"
-            print(line, flush=True)
-    print(f"{wrong} figures differ.")
-    if broken:
-        print(f"{broken} presets cannot be verified.")
-    return int(wrong + broken > 0)
+    """Recompute the recorded figures; 1 if some differ."""
+    names = _matching(arguments.pattern)
+    return checks.verify(names, _verbose(arguments), arguments.json)
 
 
 def run_reproduce(arguments: argparse.Namespace) -> int:
@@ -386,16 +385,8 @@ def run_reproduce(arguments: argparse.Namespace) -> int:
         rows = [reproduction.find(arguments.row)]
     else:
         rows = reproduction.recorded_rows()
-    wrong = 0
-    for row in rows:
-        print(f"{row.key}: {row.title}, {row.preset}")
-        if arguments.train:
-            result = reproduction.retrain(row, arguments.runs)
-        else:
-            result = reproduction.recompute(row, verbose=_verbose())
-            wrong += not result.reproduced
-        print(tables.plain(tables.reproduced(result)))
-    return int(wrong > 0)
+    runs = arguments.runs if arguments.train else None
+    return checks.reproduce(rows, runs, _verbose(arguments), arguments.json)
 
 
 def run_sheet(arguments: argparse.Namespace) -> None:
@@ -410,6 +401,28 @@ def run_sheet(arguments: argparse.Namespace) -> None:
         )
     plots.save(plots.contact_sheet(pictures), arguments.out)
     print(f"Drawn {len(pictures)} pictures: {arguments.out}")
+
+
+def run_doctor(arguments: argparse.Namespace) -> int:
+    """Tell what is installed and what is missing; 1 if it cannot work."""
+    found = doctor.report()
+    if arguments.json:
+        checks.print_json(found)
+    else:
+        print(doctor.text(found))
+    return int(bool(found["missing"]))
+
+
+def run_completion(arguments: argparse.Namespace) -> None:
+    """Print the script by which a shell completes."""
+    try:
+        import shtab
+    except ImportError as error:
+        raise ImportError(
+            "Completion needs shtab. Expected it to be installed. Received: "
+            f"{error}. pip install 'keras-ae[completion]'"
+        ) from error
+    print(shtab.complete(main.parser(), arguments.shell))
 
 
 def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
@@ -427,7 +440,9 @@ def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
     model = store.load(arguments.preset)
     model.compile()
     if arguments.data and "path" in data:  # all of it is new to the model
-        found = file_commands.rows_of(model, arguments.data, data, _verbose())
+        found = file_commands.rows_of(
+            model, arguments.data, data, _verbose(arguments)
+        )
         return model, ((found.rows, None), (found.rows, None))
     return model, recipes.data({"data": data})
 
@@ -442,9 +457,9 @@ def _matching(pattern: str) -> tuple[str, ...]:
     return names
 
 
-def _verbose() -> int:
+def _verbose(arguments: argparse.Namespace) -> int:
     """A progress bar where someone looks; in a file it is a heap of lines."""
-    return int(sys.stdout.isatty())
+    return int(sys.stdout.isatty() and not getattr(arguments, "json", False))
 
 
 def _first(x: Rows, rows: int | None) -> Rows:
@@ -453,11 +468,10 @@ def _first(x: Rows, rows: int | None) -> Rows:
     )
 
 
-def _print_figures(metrics: dict[str, Any]) -> None:
-    rows = [
-        [name, tables.number(f), str(f["rows"])] for name, f in metrics.items()
-    ]
-    print(tables.plain((["figure", "value", "rows"], rows)))
+def _about(name: str) -> dict[str, Any]:
+    about = store.metadata(name)
+    kept = ("variant", "description", "data", "parameters", "metrics")
+    return {key: about[key] for key in kept if key in about}
 
 
 def _save(figure: Figure, path: str) -> None:

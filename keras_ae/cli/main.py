@@ -106,6 +106,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    return _parsers(_imports())[0]
+
+
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """Give a command the options of files."""
     group = parser.add_argument_group("files")
@@ -195,6 +200,11 @@ def _parsers(
         )
         return added
 
+    def figures(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--json", action="store_true", help="print JSON, and nothing else"
+        )
+
     def picture(added: argparse.ArgumentParser) -> None:
         added.add_argument(
             "--out",
@@ -206,12 +216,14 @@ def _parsers(
     added.add_argument(
         "pattern", nargs="?", default="*", help='for example "*mnist*"'
     )
-    command("variants", "list the variants that can be trained")
+    figures(added)
+    figures(command("variants", "list the variants that can be trained"))
     added = command("describe", "explain a variant or a pretrained model")
     added.add_argument("name", help="name of a variant or of a preset")
 
     train = command("train", "train a recipe or a variant, write a preset")
     _add_target(train)
+    figures(train)
 
     added = preset("evaluate", "measure a pretrained model on test data")
     added.add_argument(
@@ -223,6 +235,7 @@ def _parsers(
         type=int,
         help="estimate -log p(x) too, with so many importance samples",
     )
+    figures(added)
     added = preset("report", "write all figures and pictures of a model")
     added.add_argument("--data", help="as in `evaluate`")
     added.add_argument("--rows", type=int, help="use the first rows only")
@@ -276,6 +289,7 @@ def _parsers(
     )
     added = command("verify", "recompute the recorded figures of presets")
     added.add_argument("pattern", nargs="?", default="*", help="as in `list`")
+    figures(added)
     added = command(
         "reproduce",
         "recompute the table of published numbers, or one row of it",
@@ -289,9 +303,13 @@ def _parsers(
         help="train the recipe first, instead of taking the bundled weights",
     )
     added.add_argument("--runs", default="runs", help="as in `train`")
+    figures(added)
     added = command("sheet", "draw the pictures of all presets side by side")
     added.add_argument("pattern", nargs="?", default="*", help="as in `list`")
     picture(added)
+    figures(command("doctor", "tell what is installed, and what is missing"))
+    added = command("completion", "print what a shell completes by")
+    added.add_argument("shell", choices=["bash", "zsh", "tcsh"])
     return parser, train
 
 

@@ -3,6 +3,7 @@
 import inspect
 import re
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 from keras_ae.core import registry
@@ -22,6 +23,15 @@ _NAMES = {
     "normalized_squared_error": "squared error",
     "squared_error_over_pca": "squared error",
     "probe_accuracy": "linear probe",
+}
+#: A family of variants -> a term that its members have; the first that fits.
+_FAMILIES = {
+    "with a discriminator": "discriminator",
+    "discrete codes": "codebook",
+    "a bound from several draws": "bound",
+    "codes like the prior, all together": "discrepancy",
+    "a code with a prior": "kl",
+    "a code without a prior": "reconstruction",
 }
 #: Format of a value and of its standard error, by unit.
 _PLACES = {
@@ -90,21 +100,41 @@ def variants(package: str | None = None) -> Table:
     Args:
         package: Only those of this package. Defaults to all.
     """
-    rows = []
-    for name in registry.variants():
-        cls = registry.get(name)
-        if package not in (None, registry.package(cls)):
-            continue
-        rows.append(
-            [
-                f"`{name}`",
-                f"`{cls.__name__}`",
-                summary(cls),
-                ", ".join(f"`{term}`" for term in cls.terms),
-                _paper(cls),
-            ]
-        )
+    rows = [
+        [
+            f"`{name}`",
+            f"`{cls.__name__}`",
+            summary(cls),
+            ", ".join(f"`{term}`" for term in cls.terms),
+            _paper(cls),
+        ]
+        for name, cls in _of(package)
+    ]
     return ["name", "class", "what it is", "terms of the loss", "paper"], rows
+
+
+def families(package: str | None = None) -> Table:
+    """Names of the registered variants by what their terms have in common.
+
+    Args:
+        package: Only those of this package. Defaults to all.
+    """
+    found: dict[str, list[str]] = {kind: [] for kind in _FAMILIES}
+    for name, cls in _of(package):
+        family = next(f for f, term in _FAMILIES.items() if term in cls.terms)
+        found[family].append(f"`{name}`")
+    rows = [[kind, " ".join(names)] for kind, names in found.items() if names]
+    return ["", "variants"], rows
+
+
+def _of(package: str | None) -> list[tuple[str, type]]:
+    """Name and class of the variants of a package, or of all."""
+    pairs = [(name, registry.get(name)) for name in registry.variants()]
+    return [
+        (name, cls)
+        for name, cls in pairs
+        if package in (None, registry.package(cls))
+    ]
 
 
 def _paper(cls: type) -> str:
@@ -117,9 +147,14 @@ def _paper(cls: type) -> str:
 
 
 def bundled_presets(pattern: str = "*") -> Table:
-    """Every preset: name, variant, data, parameters, figures on test data."""
+    """The presets whose names fit, see `presets`."""
+    return presets(store.list_presets(pattern))
+
+
+def presets(names: Iterable[str]) -> Table:
+    """Presets: name, variant, data, parameters, figures on test data."""
     rows = []
-    for name in store.list_presets(pattern):
+    for name in names:
         about = store.metadata(name)
         rows.append(
             [

@@ -33,20 +33,20 @@ def check_keras_file(cls: type[BaseAutoencoder]) -> None:
 
 
 def check_exact_resume(cls: type[BaseAutoencoder]) -> None:
-    """Two epochs, save, load, two epochs equal four, to the last bit."""
+    """A model saved after two epochs goes on as the one that was saved does,
+    to the last bit."""
     x = rows(cls)
     settings = {"batch_size": 16, "verbose": 0}
-    straight = compiled(cls)
-    straight.fit(x, epochs=4, **settings)
-    model = compiled(cls)
-    model.fit(x, epochs=2, **settings)
+    straight = compiled(cls, optimizer=keras.optimizers.SGD(0.01, momentum=0.9))
+    straight.fit(x, epochs=2, **settings)
     with folder() as path:
-        model.save(path / "model.keras")
+        straight.save(path / "model.keras")
         model = keras.saving.load_model(path / "model.keras")
-    model.fit(x, epochs=4, initial_epoch=2, **settings)
+    for each in (straight, model):
+        each.fit(x, epochs=4, initial_epoch=2, **settings)
     close_logs(
         model.history.history,
-        {k: v[2:] for k, v in straight.history.history.items()},
+        straight.history.history,
         "same",
         "logs after resuming",
     )

@@ -1,5 +1,8 @@
 """Vector quantization: codes from a finite table."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import replicas
@@ -47,6 +50,58 @@ def straight_through(z: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
     """
     # z + (code - z) would lose the code where z is far larger.
     return tf.stop_gradient(code) + (z - tf.stop_gradient(z))
+
+
+def rotated(z: tf.Tensor, code: tf.Tensor) -> tf.Tensor:
+    """The value of `code`, with the gradient of the rotation and scaling that
+    takes `z` there, as if they did not depend on `z`.
+
+    The gradient keeps its angle to the code; by `straight_through` all
+    vectors of a code get the same.
+
+    Formula:
+        |e| / |z| * R z,  R = I - 2 r r^T + 2 e^ z^T^,  r = unit(z^ + e^),
+        z^ = z / |z|,  e^ = e / |e|
+
+    Args:
+        z: Vectors, `[..., d]`.
+        code: Their codes, `[..., d]`.
+
+    Reference: Fifty et al., 2025. Restructuring Vector Quantization with the
+        Rotation Trick, equation 2. ICLR. https://arxiv.org/abs/2410.06424
+    """
+    start, goal = (tf.stop_gradient(_unit(v)) for v in (z, code))
+    between = _unit(start + goal)
+
+    def along(v: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(v * z, axis=-1, keepdims=True)
+
+    turned = z - 2 * between * along(between) + 2 * goal * along(start)
+    lengths = [tf.norm(v, axis=-1, keepdims=True) for v in (code, z)]
+    scale = tf.stop_gradient(tf.math.divide_no_nan(*lengths))
+    turned *= scale
+    return tf.stop_gradient(code) + (turned - tf.stop_gradient(turned))
+
+
+def bounded(z: tf.Tensor, levels: Sequence[int]) -> tf.Tensor:
+    """Numbers in the reach of a few levels, whose ends are at -1 and 1.
+
+    Formula: see `FiniteScalar`; (L - 1) / 2 is enlarged by 1/1000, so that
+        the ends are reached.
+
+    Args:
+        z: `[..., d]`.
+        levels: How many, for each along the last axis.
+
+    Reference: Mentzer et al., 2024. Finite Scalar Quantization, appendix A.
+        https://arxiv.org/abs/2309.15505
+    """
+    levels = np.array(levels)
+    reach = (levels - 1) * 1.001 / 2
+    offset = np.where(levels % 2, 0.0, 0.5)
+    shift = np.arctanh(offset / reach)
+    moved = tf.tanh(z + shift.astype(np.float32)) * reach.astype(np.float32)
+    return (moved - offset.astype(np.float32)) / (levels // 2)
 
 
 def squared_distance(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
@@ -116,6 +171,13 @@ def perplexity(indices: tf.Tensor, size: int) -> tf.Tensor:
         >>> round(float(perplexity(tf.constant([0, 1, 2, 3]), 8)), 4)
         4.0
     """
-    one_hot = tf.one_hot(tf.reshape(indices, [-1]), size)
-    shares = replicas.mean(one_hot)
+    rows = tf.reshape(indices, [-1, 1])
+    counts = tf.scatter_nd(rows, tf.ones_like(rows[:, 0], tf.float32), [size])
+    counts = replicas.total(counts)
+    shares = counts / tf.reduce_sum(counts)
     return tf.exp(-tf.reduce_sum(tf.math.xlogy(shares, shares)))
+
+
+def _unit(v: tf.Tensor) -> tf.Tensor:
+    """Vectors of length 1 along the last axis; 0 for 0."""
+    return tf.math.l2_normalize(v, axis=-1, epsilon=1e-24)

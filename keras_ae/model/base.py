@@ -174,7 +174,8 @@ class BaseAutoencoder(
         posterior = self.posterior(batch, moment)
         z = self.draw(posterior, moment)
         likelihood = self.observed(self.likelihood(z, batch, moment), batch)
-        return Forward(batch, posterior, z, self.p_z(), likelihood, {})
+        prior = self.p_z(batch, moment)
+        return Forward(batch, posterior, z, prior, likelihood, {})
 
     def loss_terms(
         self, forward: Forward, moment: Moment
@@ -227,10 +228,15 @@ class BaseAutoencoder(
         return densities.masked(likelihood, batch.mask)
 
     @final
-    def p_z(self) -> tfd.Distribution | None:
-        """p(z), made from the prior's weights as they are now."""
+    def p_z(
+        self, batch: Batch | None = None, moment: Moment | None = None
+    ) -> tfd.Distribution | None:
+        """p(z), made from the prior's weights as they are now; for training
+        on a batch, see `BasePrior.among`."""
         if self.prior is None:
             return None
+        if moment is not None and moment.training:
+            return self.prior.among(batch.x, self.encode)
         return self.prior.distribution(self.encode)
 
     @final

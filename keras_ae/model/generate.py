@@ -44,6 +44,8 @@ def draw_codes(model: "BaseAutoencoder", seeds: tf.Tensor) -> tf.Tensor:
     law = model.source.distribution(model.encode)
     seeds = tf.cast(seeds, tf.int32)
     keys = tf.stack([seeds, tf.zeros_like(seeds)], axis=1)
+    if hasattr(law, "sample_each"):  # all at once
+        return law.sample_each(keys)
     return tf.map_fn(
         lambda key: law.sample(seed=key),
         keys,

@@ -50,7 +50,8 @@ class Settings:
                 reconstruction with the target.
 
         Raises:
-            ValueError: If `loss` is given, or a factor is negative.
+            ValueError: If `loss` is given, a factor is negative, or there are
+                metrics and the model takes holes, of which they know nothing.
         """
         if loss is not None:
             raise ValueError(
@@ -58,6 +59,8 @@ class Settings:
                 f"`loss`. Received: loss={loss!r}. Remove the `loss` argument "
                 "of `compile()`."
             )
+        if self.missing == "mask":
+            _check_no_metrics(kwargs)
         self.term_weights = weights.Weights(loss_weights or {}, self.terms)
         self._asked = {
             "steps_per_execution": steps_per_execution,
@@ -298,6 +301,18 @@ class Settings:
             lambda: steps(iterator)
         )
         return guard
+
+
+def _check_no_metrics(settings: dict) -> None:
+    asked = [n for n in ("metrics", "weighted_metrics") if settings.get(n)]
+    if asked:
+        raise ValueError(
+            "Metrics of Keras know nothing of holes and would count them as "
+            "values. Expected none where the model takes holes; its terms "
+            "count the observed values alone, and `impute` gives values to "
+            'compare; or make it with missing="refuse". Received: '
+            f"{', '.join(asked)}"
+        )
 
 
 def _block_of(model: keras.Model, step: Callable) -> Callable:

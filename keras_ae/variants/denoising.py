@@ -26,7 +26,7 @@ class DenoisingAutoencoder(Autoencoder):
     To undo the damage it has to know where data lie; even a code longer than
     the input cannot just copy. Noise is fresh at every training step, and the
     same at every evaluation. With normal noise the model knows the gradient
-    of the log-density of its data, see
+    of the log-density of its data smoothed by the noise, see
     `log_density_gradient`.
 
     Formula:

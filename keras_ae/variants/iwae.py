@@ -79,7 +79,14 @@ class IWAE(VAE):
             self.draw(posterior, moment), lambda: extras["path"]
         )
         likelihood = self.observed(self.likelihood(z, batch, moment), batch)
-        forward = Forward(batch, posterior, z, self.p_z(), likelihood, extras)
+        forward = Forward(
+            batch,
+            posterior,
+            z,
+            self.p_z(batch, moment),
+            likelihood,
+            extras,
+        )
         extras["path"] = self.path_share(self.log_weights(forward))
         return forward
 

@@ -123,7 +123,14 @@ class MIWAE(IWAE):
         drawn = moment.sample(likelihood)
         extras = {"filled": tf.where(batch.mask, batch.target, drawn)}
         likelihood = self.observed(likelihood, batch)
-        return Forward(batch, posterior, z, self.p_z(), likelihood, extras)
+        return Forward(
+            batch,
+            posterior,
+            z,
+            self.p_z(batch, moment),
+            likelihood,
+            extras,
+        )
 
     def log_weights(self, forward: Forward) -> tf.Tensor:
         """See `IWAE.log_weights`."""

@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.core.types import Shapes
 from keras_ae.math import densities
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
@@ -23,16 +24,17 @@ class SparseAutoencoder(Autoencoder):
     """Autoencoder whose code has few units active for any example.
 
     A code longer than the input can still not copy it if only a few of its
-    units may be used at once. Sparsity is a penalty (`L1`, `KLToRho`) or a
-    rule (`TopK`).
+    units may be used at once. Sparsity is a penalty (`L1`, `KLToRho`), a rule
+    (`TopK`, `BatchTopK`), or both (`JumpReLU`, `Gated`). A family:
+    `SparseDictionary` builds on it.
 
     Formula:
         h = code(f(x))
         loss = -log p(x | h) + strength * penalty(h)
 
     Args:
-        sparsity: `L1`, `KLToRho`, `TopK`, or a name (`"l1"`, `"kl_to_rho"`,
-            `"top_k"`). Defaults to `L1()`.
+        sparsity: One of `sparsity`, or its name (`"l1"`, `"kl_to_rho"`,
+            `"top_k"`, ...). Defaults to `L1()`.
         strength: Non-negative weight of the penalty. Defaults to 0.1.
         Other arguments: see `Autoencoder`.
 
@@ -62,20 +64,37 @@ class SparseAutoencoder(Autoencoder):
         self.strength = validation.check_number("strength", strength, 0)
         self.sparsity.check_shape(self.encoder.event_shape)
 
+    def build_parts(self, input_shape: Shapes) -> None:
+        """See `BaseAutoencoder.build_parts`."""
+        super().build_parts(input_shape)
+        self.sparsity.build((None, *self.encoder.event_shape))
+
     def posterior(self, batch: Batch, moment: Moment) -> tfd.Distribution:
         """See `BaseAutoencoder.posterior`."""
-        h = super().posterior(batch, moment).mean()
-        rank = len(self.encoder.event_shape)
-        code = self.sparsity.code(h, moment.training)
-        return tfd.Independent(densities.PointMass(code), rank)
+        before = super().posterior(batch, moment).mean()
+        return self._mass(self.sparsity.code(before, moment.training))
+
+    def forward(self, batch: Batch, moment: Moment) -> Forward:
+        """See `BaseAutoencoder.forward`; `extras` has the encoder's numbers
+        `before` they become codes, and a function to `decode` other codes."""
+        before = super().posterior(batch, moment).mean()
+        code = self.sparsity.code(before, moment.training)
+
+        def decode(code: tf.Tensor) -> tfd.Distribution:
+            return self.observed(self.likelihood(code, batch, moment), batch)
+
+        extras = {"before": before, "decode": decode}
+        posterior = self._mass(code)
+        return Forward(batch, posterior, code, None, decode(code), extras)
 
     def loss_terms(
         self, forward: Forward, moment: Moment
     ) -> dict[str, tf.Tensor]:
         """See `BaseAutoencoder.loss_terms`."""
-        return super().loss_terms(forward, moment) | {
-            "sparsity": self.sparsity.penalty(forward.latent)
-        }
+        penalty = self.sparsity.penalty(
+            forward.latent, forward.extras["before"]
+        )
+        return super().loss_terms(forward, moment) | {"sparsity": penalty}
 
     def loss_weights(
         self, moment: Moment, terms: dict[str, tf.Tensor]
@@ -83,3 +102,7 @@ class SparseAutoencoder(Autoencoder):
         """See `BaseAutoencoder.loss_weights`."""
         del moment, terms  # constant
         return {"sparsity": self.strength}
+
+    def _mass(self, code: tf.Tensor) -> tfd.Distribution:
+        rank = len(self.encoder.event_shape)
+        return tfd.Independent(densities.PointMass(code), rank)

@@ -8,21 +8,31 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.core.types import DType
+from keras_ae.core.types import Given
 from keras_ae.core.types import Rows
 from keras_ae.core.types import Shapes
 from keras_ae.math import densities
 from keras_ae.math import quantization
 from keras_ae.model import compiled
 from keras_ae.model import export
+from keras_ae.model import generate
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.model.batch import joined
+from keras_ae.parts import code_priors
 from keras_ae.parts import codebooks
 from keras_ae.parts import networks
 from keras_ae.variants.autoencoder import Autoencoder
 
 tfd = tfp.distributions
+
+
+GRADIENTS = {
+    "straight_through": quantization.straight_through,
+    "rotation": quantization.rotated,
+}
 
 
 @register("vqvae")
@@ -32,20 +42,24 @@ class VQVAE(Autoencoder):
     Each vector of the encoder's output, `[d]`, `[m, d]` or, with
     `network="strided"`, one a cell of a grid `[h, w, d]`, is replaced by the
     nearest code. The decoder's gradient passes to the encoder as if nothing
-    had been replaced. There is no prior: codes are integers for a model of
-    sequences to learn.
+    had been replaced. Codes are integers; a prior over them learns at the
+    side, without changing them, and then gives new examples.
 
     Formula:
         e = e_k,  k = argmin_k ||z - e_k||,  z = f(x)
         loss = -log p(x | e) + ||sg(z) - e||**2
                + commitment * ||z - sg(e)||**2,   sg: no gradient
+               - log p(k),  with a prior
         With an EMA codebook, which learns without gradient, the second term
-        is logged only.
+        is logged only; with `"finite_scalar"` the third is too.
 
     Args:
         codebook: A codebook, its name, or `{name: arguments}`. Defaults to
             `"ema"`.
+        prior: One of `code_priors`, or its name, or None. Defaults to None.
         commitment: Weight of the commitment. Defaults to 0.25.
+        gradient: Of the encoder, `"straight_through"` or `"rotation"`, see
+            `quantization.rotated`. Defaults to the first.
         Other arguments: see `BaseAutoencoder`.
 
     Example:
@@ -70,11 +84,15 @@ class VQVAE(Autoencoder):
         decoder: networks.DistributionNetwork,
         *,
         codebook: str | dict | codebooks.BaseCodebook = "ema",
+        prior: str | dict | code_priors.BaseCodePrior | None = None,
         commitment: float = 0.25,
+        gradient: str = "straight_through",
         **kwargs: Any,
     ):
         super().__init__(encoder, decoder, **kwargs)
         self.codebook = codebooks.get(codebook)
+        self.prior = None if prior is None else code_priors.get(prior)
+        self.gradient = validation.check_in("gradient", gradient, GRADIENTS)
         self.commitment = validation.check_number("commitment", commitment, 0)
 
     def build_parts(self, input_shape: Shapes) -> None:
@@ -82,6 +100,8 @@ class VQVAE(Autoencoder):
         super().build_parts(input_shape)
         if not self.codebook.built:
             self.codebook.build((None, *self.encoder.event_shape))
+        if self.prior is not None:
+            self.prior.join(self.codebook, self.encoder.event_shape)
 
     def posterior(self, batch: Batch, moment: Moment) -> tfd.Distribution:
         """A point mass at the nearest codes, `[B, ..., d]`, with the gradient
@@ -98,7 +118,7 @@ class VQVAE(Autoencoder):
             batch,
             self._mass(code),
             code,
-            None,
+            self.p_z(),
             self.observed(likelihood, batch),
             extras,
         )
@@ -125,29 +145,48 @@ class VQVAE(Autoencoder):
     ) -> dict[str, Any]:
         """See `BaseAutoencoder.loss_weights`."""
         del moment, terms  # constant
-        return {
-            "codebook": self.codebook.weight,
-            "commitment": self.commitment,
-            "perplexity": 0.0,
-        }
+        own = self.codebook.loss_weights(self.commitment)
+        return own | {"perplexity": 0.0}
 
     def quantized(self, batch: Batch, moment: Moment) -> dict[str, tf.Tensor]:
         """The encoder's output `z`, the `indices` of its nearest codes, the
         codes, and these with the gradient of `z`."""
-        z = super().posterior(batch, moment).mean()
+        z = self.codebook.bounded(super().posterior(batch, moment).mean())
         indices = self.codebook.indices(z)
         code = self.codebook.lookup(indices)
         return {
             "z": z,
             "indices": indices,
             "code": code,
-            "quantized": quantization.straight_through(z, code),
+            "quantized": GRADIENTS[self.gradient](z, code),
         }
 
     def codes(self, x: Rows, batch_size: int | None = None) -> np.ndarray:
         """Numbers of the codes of examples, int32 `[N, ...]`."""
         x = self.check_inputs(self.as_rows(x))
         return compiled.batched(self, self._codes, x, batch_size)
+
+    def vectors(self, x: Rows, batch_size: int | None = None) -> np.ndarray:
+        """What codes stand for, the encoder's output, `[N, ..., d]`."""
+        return compiled.batched(self, self._vectors, x, batch_size)
+
+    def sample(
+        self,
+        n: int,
+        seed: int | None = None,
+        given: Given | None = None,
+        dtype: DType = None,
+    ) -> np.ndarray:
+        """`n` new examples, at codes drawn from the prior; see `VAE.sample`.
+
+        Raises:
+            ValueError: If there is no prior.
+        """
+        if self.prior is None:
+            expected = 'a model with prior="causal_transformer", or another'
+            raise ValueError(validation.invalid("prior", expected, None))
+        values = generate.sample(self, n, seed, given)
+        return self.space.array(values, dtype)
 
     def export_endpoints(self) -> dict[str, tuple]:
         """See `BaseAutoencoder.export_endpoints`; adds `codes(x)`."""
@@ -159,6 +198,9 @@ class VQVAE(Autoencoder):
                 self.input_specs(),
             )
         }
+
+    def _vectors(self, x: Rows) -> tf.Tensor:
+        return self.quantized(self.batch(x), self.moment())["z"]
 
     def _codes(self, x: Rows) -> tf.Tensor:
         return self.quantized(self.batch(x), self.moment())["indices"]

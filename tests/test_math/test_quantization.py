@@ -119,3 +119,24 @@ def test_perplexity_is_the_exponential_of_scipys_entropy():
     )
     one = quantization.perplexity(tf.zeros([6], tf.int32), 8)
     np.testing.assert_allclose(one, 1, rtol=1e-6)
+
+
+def test_the_rotation_takes_a_vector_and_its_gradient_to_the_code():
+    rng = np.random.default_rng(0)
+    z, code, slope = rng.normal(size=(3, 50, 4)).astype("float32")
+    z = tf.constant(z)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        value = quantization.rotated(z, tf.constant(code))
+        total = tf.reduce_sum(value * slope)
+    np.testing.assert_array_equal(value, code)
+    found = tape.gradient(total, z).numpy()
+    for row in range(50):
+        a, b = (v[row] / np.linalg.norm(v[row]) for v in (z.numpy(), code))
+        mid = (a + b) / np.linalg.norm(a + b)
+        turn = np.eye(4) - 2 * np.outer(mid, mid) + 2 * np.outer(b, a)
+        np.testing.assert_allclose(turn @ turn.T, np.eye(4), atol=1e-6)
+        np.testing.assert_allclose(turn @ a, b, atol=1e-6)
+        scale = np.linalg.norm(code[row]) / np.linalg.norm(z[row])
+        expected = scale * turn.T @ slope[row]
+        np.testing.assert_allclose(found[row], expected, atol=2e-5)

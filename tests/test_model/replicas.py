@@ -130,7 +130,7 @@ class Death(keras.callbacks.Callback):
 
 
 def worker(folder, die):
-    """Train a resumable run, then from rows, then from a stream."""
+    """Train a resumable run from rows, then from a stream."""
     if "TF_CONFIG" in os.environ:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     else:
@@ -147,8 +147,12 @@ def worker(folder, die):
     if die is not None:
         callbacks.append(Death(die))
     runs = {
-        "resumed": {"x": x, "epochs": 5, "callbacks": callbacks},
-        "rows": {"x": x, "epochs": EPOCHS, "validation_data": x[:7]},
+        "resumed": {
+            "x": x,
+            "epochs": 5,
+            "validation_data": x[:7],
+            "callbacks": callbacks,
+        },
         "stream": {"x": stream, "epochs": EPOCHS, "validation_data": held},
     }
     for name, settings in runs.items():

@@ -83,11 +83,13 @@ def assert_same(model, twin):
         ("rows", {}),
         ("rows", {"jit_compile": True}),
         ("rows", {"run_eagerly": True}),
-        ("rows", {"steps_per_execution": 1}),
+        pytest.param(
+            "rows", {"steps_per_execution": 1}, marks=pytest.mark.long
+        ),
         ("stream", {}),
         ("stream", {"steps_per_execution": 3}),
-        ("stream", {"run_eagerly": True}),
-        ("generator", {}),
+        pytest.param("stream", {"run_eagerly": True}, marks=pytest.mark.long),
+        pytest.param("generator", {}, marks=pytest.mark.long),
     ],
 )
 def test_fit_stops_before_the_bad_step(form, compiled):

@@ -13,16 +13,10 @@ import pytest
 
 SCRIPT = Path(__file__).with_name("replicas.py")
 #: The step is one. These are the variants with something of their own in it:
-#: draws, conditions, codebooks that move, several players, batch statistics.
-STEPS = (
-    "autoencoder",
-    "beta-tcvae",
-    "conditional-vae",
-    "denoising",
-    "factor-vae",
-    "vae-gan",
-    "vqvae",
-)
+#: draws and conditions, several players and batch statistics, codebooks that
+#: move; then by `--long` others that have the same.
+STEPS = ("conditional-vae", "factor-vae", "vqvae")
+MORE = ("autoencoder", "beta-tcvae", "denoising", "vae-gan")
 # Three epochs of three steps in single precision, which rounds at 6e-8, on
 # numbers of order 1 to 10; sums over rows are added up in another order.
 ROUNDING = {"rtol": 1e-5, "atol": 1e-5}
@@ -92,17 +86,20 @@ def assert_close(found, expected, **tolerance):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, pytestconfig):
     """Folders of one device's and of two devices' results."""
+    names = STEPS + (MORE if pytestconfig.getoption("--long") else ())
     folder = tmp_path_factory.mktemp("devices")
     found = [folder / role for role in ("one", "two")]
-    processes = [start(each.name, each, *STEPS) for each in found]
+    processes = [start(each.name, each, *names) for each in found]
     for process, output in zip(processes, outputs(processes, 600), strict=True):
         assert process.returncode == 0, output
     return found
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(
+    "name", [*STEPS, *(pytest.param(n, marks=pytest.mark.long) for n in MORE)]
+)
 def test_two_devices_are_one(runs, name):
     """Terms and weights, over ragged and weighted batches, of which the last
     leaves one device without a row."""
@@ -146,7 +143,7 @@ def test_a_lost_worker_is_named(workers):
     assert "keras_ae.callbacks.Checkpoint" in output
 
 
-@pytest.mark.parametrize("name", ["rows", "stream", "resumed"])
+@pytest.mark.parametrize("name", ["resumed", "stream"])
 def test_two_workers_are_one(workers, name):
     first, second, alone = (
         dict(np.load(folder / f"{name}.npz")) for folder in workers[1]

@@ -401,6 +401,12 @@ class Watcher(keras.callbacks.Callback):
         self.batches.append(batch)
 
 
+@pytest.mark.parametrize("asked", ["metrics", "weighted_metrics"])
+def test_metrics_that_would_count_holes_are_refused(asked):
+    with pytest.raises(ValueError, match=f"holes.*Received: {asked}$"):
+        make(missing="mask", compiled={asked: ["mse"]})
+
+
 def test_callback_sees_every_batch():
     watcher = Watcher()
     make().fit(numbered(10), batch_size=3, callbacks=[watcher], verbose=0)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import scipy.special
+import scipy.stats
 import tensorflow as tf
 
 from keras_ae.math import quantization
@@ -125,5 +127,77 @@ def test_wrong_arguments_are_refused(arguments):
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(ValueError, match="'ema', 'gradient'"):
+    with pytest.raises(ValueError, match="'ema', .*'gradient'"):
         codebooks.get("emma")
+
+
+# Grids and sums.
+
+
+def test_finite_scalars_are_the_nearest_points_of_the_grid():
+    sides = [3, 4, 5]
+    codebook = codebooks.FiniteScalar(sides)
+    codebook.build((None, 3))
+    assert codebook.size == 60
+    points = codebook.lookup(tf.range(60)).numpy()
+    axes = [np.array([-1, 0, 1]), np.array([-2, -1, 0, 1]) / 2]
+    axes.append(np.array([-2, -1, 0, 1, 2]) / 2)
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+    assert {tuple(p) for p in points} == {tuple(p) for p in grid}
+    z = 2 * np.random.default_rng(0).normal(size=(999, 3)).astype("float32")
+    bounded = codebook.bounded(tf.constant(z)).numpy()
+    nearest = ((bounded[:, None] - points) ** 2).sum(-1).argmin(-1)
+    np.testing.assert_array_equal(codebook.indices(bounded), nearest)
+    # Every point is in reach, and 0 stays where it is.
+    assert len(set(nearest)) == 60
+    np.testing.assert_allclose(codebook.bounded(tf.zeros(3)), 0, atol=1e-6)
+
+
+def test_lookup_free_codes_are_the_nearest_corners():
+    codebook = codebooks.LookupFree(entropy=0.5)
+    codebook.build((None, 4))
+    corners = codebook.lookup(tf.range(16)).numpy()
+    z = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
+    squares = ((z[:, None] - corners) ** 2).sum(-1)
+    np.testing.assert_array_equal(codebook.indices(z), squares.argmin(-1))
+    # Of independent bits the entropy is that of the softmax over all codes.
+    forward = type("Forward", (), {"extras": {"z": tf.constant(z)}})
+    term = codebook.loss_terms(forward, None)["entropy"]
+    shares = scipy.special.softmax(-squares, axis=1)
+    own = scipy.stats.entropy(shares, axis=1).mean()
+    ones = (shares @ (corners > 0)).mean(0)
+    every = scipy.stats.entropy([ones, 1 - ones]).sum()
+    np.testing.assert_allclose(term, own - every, rtol=1e-5)
+    assert codebook.loss_weights(0.25)["entropy"] == 0.5
+
+
+def test_residual_codes_are_greedy_by_brute_force():
+    codebook = codebooks.Residual({"ema": {"size": 5}}, depth=3)
+    codebook.build((None, 4, 2))
+    rng = np.random.default_rng(0)
+    for table in codebook.tables:
+        table.table.assign(rng.normal(size=(5, 2)))
+    z = rng.normal(size=(6, 4, 2)).astype("float32")
+    left, numbers = z, []
+    for table in codebook.tables:
+        values = table.table.numpy()
+        squares = ((left[..., None, :] - values) ** 2).sum(-1)
+        numbers.append(squares.argmin(-1))
+        left = left - values[numbers[-1]]
+    indices = codebook.indices(z)
+    np.testing.assert_array_equal(indices, np.stack(numbers, -1))
+    # Three sums and three differences of numbers of order 1.
+    np.testing.assert_allclose(codebook.lookup(indices), z - left, atol=1e-6)
+
+
+def test_tables_start_from_k_means():
+    centers = np.array([[3, 0], [-3, 0], [0, 3], [0, -3]], "float32")
+    noise = 0.1 * np.random.default_rng(0).normal(size=(40, 4, 2))
+    vectors = (centers + noise).reshape(-1, 2).astype("float32")
+    codebook = built("ema")
+    left = codebook.start_from(vectors)
+    table = codebook.table.numpy()
+    order = ((centers[:, None] - table) ** 2).sum(-1).argmin(-1)
+    np.testing.assert_allclose(table[order], (centers + noise).mean(0), 1e-3)
+    assert np.abs(left).max() < 0.5
+    np.testing.assert_array_equal(codebook.usage, np.ones(4))

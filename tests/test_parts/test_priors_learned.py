@@ -54,6 +54,55 @@ def test_vamp_prior_of_all_data_is_the_aggregate_posterior():
     )
 
 
+def test_exemplars_without_themselves_are_the_others():
+    x = rows(12)
+    vae = made({"exemplar": {"components": 12}})
+    vae.adapt(x)
+    posterior = vae.encode(x)
+    z = np.random.default_rng(1).normal(size=(12, 2)).astype("float32")
+    mean, deviation = posterior.mean().numpy(), posterior.stddev().numpy()
+    whole = vae.p_z()
+    expected = log_mixture(z, np.zeros(12), mean, deviation)
+    np.testing.assert_allclose(whole.log_prob(z), expected, rtol=1e-5)
+    batch = vae.batch(x[:5])
+    among = vae.p_z(batch, vae.moment(training=True)).log_prob(z[:5])
+    for i in range(5):
+        left = np.arange(12) != i
+        logits = np.zeros(11)
+        expected = log_mixture(
+            z[i : i + 1], logits, mean[left], deviation[left]
+        )
+        np.testing.assert_allclose(among[i], expected[0], rtol=1e-5)
+    np.testing.assert_allclose(
+        vae.p_z(batch, vae.moment()).log_prob(z), whole.log_prob(z)
+    )
+    # Fewer rows than places: the others count for nothing.
+    vae.adapt(x[:3])
+    expected = log_mixture(z, np.zeros(3), mean[:3], deviation[:3])
+    np.testing.assert_allclose(vae.p_z().log_prob(z), expected, rtol=1e-5)
+    vae.prior.leave_one_out = False
+    among = vae.p_z(batch, vae.moment(training=True))
+    np.testing.assert_allclose(among.log_prob(z), expected, rtol=1e-5)
+
+
+def test_laplace_codes_have_a_closed_divergence():
+    vae = keras_ae.VAE.create(
+        (8,), 2, hidden=(6,), prior="standard_laplace", posterior="laplace"
+    )
+    posterior, prior = vae.encode(rows(4)), vae.p_z()
+    assert divergences.has_analytic_kl(posterior, prior)
+    z = posterior.sample(4_000, seed=[0, 1])
+    draws = (posterior.log_prob(z) - prior.log_prob(z)).numpy()
+    error = draws.std(axis=0) / np.sqrt(4_000)
+    expected = divergences.kl_divergence(posterior, prior, None)
+    assert (np.abs(draws.mean(axis=0) - expected) < 4 * error).all()
+    one = posterior.distribution
+    found = scipy.stats.kstest(
+        ((z - one.loc) / one.scale).numpy().ravel(), "laplace"
+    )
+    assert found.pvalue > 1e-3
+
+
 def test_gaussian_mixture_has_scipys_density():
     prior = priors.GaussianMixture(components=5)
     prior.build((None, 3))

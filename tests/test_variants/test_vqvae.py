@@ -191,7 +191,8 @@ def test_a_convolutional_code_is_a_grid_of_integers():
 
 def test_there_is_no_prior_to_draw_from():
     model = made()
-    assert not hasattr(model, "sample")
+    with pytest.raises(ValueError, match="prior.*Expected.*Received"):
+        model.sample(2)
     with pytest.raises(TypeError, match="has no prior"):
         keras_ae.evaluation.log_likelihood(model, rows())
 

@@ -249,7 +249,7 @@ class Laplace(BaseLocationScale):
 
     def family(self, loc: tf.Tensor, scale: tf.Tensor) -> tfd.Distribution:
         """See `BaseLocationScale.family`."""
-        return tfd.Laplace(loc, scale)
+        return draws.Laplace(loc, scale)
 
 
 @registry.register("student_t")

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -56,7 +57,7 @@ def transformer_encoder(
         x = kind[1](conv.pairs(surplus))(x)
     x = kind[0](width, patch, patch)(x)
     x = layers.Reshape((math.prod(grid), width))(x)
-    x = _blocks(x, hidden)
+    x = blocks(x, hidden)
     x = flat(x, inputs, condition)
     return keras.Model(
         inputs if condition else inputs[0], x, name="transformer"
@@ -81,7 +82,7 @@ def transformer_decoder(
     x = flat(inputs[0], inputs, condition)
     x = layers.Dense(math.prod(grid) * width)(x)
     x = layers.Reshape((math.prod(grid), width))(x)
-    x = _blocks(x, hidden)
+    x = blocks(x, hidden)
     x = layers.LayerNormalization()(x)
     x = layers.Dense(math.prod(patch) * conv.FINE, "gelu")(x)
     x = layers.Reshape((*grid, math.prod(patch) * conv.FINE))(x)
@@ -89,6 +90,31 @@ def transformer_decoder(
     if any(surplus):
         x = kind[2](conv.pairs(surplus))(x)
     return keras.Model(inputs if condition else inputs[0], x, name="patches")
+
+
+def blocks(
+    x: keras.KerasTensor, hidden: Sequence[int], causal: bool = False
+) -> keras.KerasTensor:
+    """Places and blocks of attention; causal: each token reads those before
+    it and itself.
+
+    Args:
+        x: Tokens, `[B, tokens, width]`.
+        hidden: Width of each block, all the same.
+        causal: Whether later tokens are hidden.
+    """
+    x = Positions()(x)
+    for width in hidden:
+        heads = max(1, width // HEAD)
+        y = layers.LayerNormalization()(x)
+        y = layers.MultiHeadAttention(heads, width // heads)(
+            y, y, use_causal_mask=causal
+        )
+        x = layers.Add()([x, y])
+        y = layers.LayerNormalization()(x)
+        y = layers.Dense(4 * width, "gelu")(y)
+        x = layers.Add()([x, layers.Dense(width)(y)])
+    return x
 
 
 @registry.register("positions")
@@ -106,19 +132,6 @@ class Positions(AutoConfig, keras.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """`[B, tokens, width]`."""
         return inputs + self.vectors
-
-
-def _blocks(x: keras.KerasTensor, hidden: tuple) -> keras.KerasTensor:
-    x = Positions()(x)
-    for width in hidden:
-        heads = max(1, width // HEAD)
-        y = layers.LayerNormalization()(x)
-        y = layers.MultiHeadAttention(heads, width // heads)(y, y)
-        x = layers.Add()([x, y])
-        y = layers.LayerNormalization()(x)
-        y = layers.Dense(4 * width, "gelu")(y)
-        x = layers.Add()([x, layers.Dense(width)(y)])
-    return x
 
 
 def _plan(shape: tuple) -> tuple:

@@ -1,6 +1,5 @@
-"""Priors over the latent space, rebuilt from their weights at each call."""
+"""Mixtures as priors."""
 
-import abc
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,67 +16,12 @@ from keras_ae.core.types import Shape
 from keras_ae.core.types import Shapes
 from keras_ae.math import draws
 from keras_ae.parts import heads
-from keras_ae.parts.part import BasePart
+from keras_ae.parts.priors.base import BasePrior
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
 
 tfd = tfp.distributions
-
-
-class BasePrior(BasePart, keras.Layer, abc.ABC):
-    """p(z): a layer that owns weights, if any, and makes a distribution.
-
-    A prior is built on the shapes of codes and of examples, with a batch axis
-    in front. It is not called; `distribution` is.
-    """
-
-    kind = "prior"
-
-    def build(
-        self, code_shape: Shape, example_shape: Shapes | None = None
-    ) -> None:
-        """Remember the shape of one code; make the weights."""
-        del example_shape  # only priors over examples look at it
-        self.event_shape = tuple(code_shape[1:])
-        self.built = True
-
-    @abc.abstractmethod
-    def distribution(
-        self, encode: Callable[[tf.Tensor], tfd.Distribution]
-    ) -> tfd.Distribution:
-        """p(z), batch shape `[]`.
-
-        Args:
-            encode: The model's encoder, for priors made of posteriors.
-        """
-
-
-@registry.register("standard_normal")
-class StandardNormal(BasePrior):
-    """Independent normals of mean 0 and deviation 1."""
-
-    def distribution(
-        self, encode: Callable[[tf.Tensor], tfd.Distribution]
-    ) -> tfd.Distribution:
-        """See `BasePrior.distribution`."""
-        del encode  # does not depend on data
-        zeros = tf.zeros(self.event_shape)
-        return tfd.Independent(draws.Normal(zeros, 1.0), len(self.event_shape))
-
-
-@registry.register("hyperspherical_uniform")
-class HypersphericalUniform(BasePrior):
-    """All unit vectors along the last axis are equally likely."""
-
-    def distribution(
-        self, encode: Callable[[tf.Tensor], tfd.Distribution]
-    ) -> tfd.Distribution:
-        """See `BasePrior.distribution`."""
-        del encode  # does not depend on data
-        *places, width = self.event_shape
-        uniform = tfd.SphericalUniform(width, batch_shape=places)
-        return tfd.Independent(uniform, len(places))
 
 
 @registry.register("gaussian_mixture")
@@ -180,16 +124,11 @@ class VampPrior(BasePrior):
         Raises:
             ValueError: Without the shape of one example.
         """
-        if not example_shape or isinstance(example_shape[0], (list, tuple)):
-            raise ValueError(
-                "The pseudo-inputs of a VampPrior are single tensors. "
-                "Expected the shape of such examples. Received: "
-                f"{example_shape}. Use it in a VAE without conditions."
-            )
+        shape = _single(example_shape)
         self.pseudo_inputs = _weight(
             self,
             "pseudo_inputs",
-            (self.components, *example_shape[1:]),
+            (self.components, *shape),
             (0.05, 0.01),
             constraint=self.clip,
         )
@@ -224,6 +163,126 @@ class VampPrior(BasePrior):
         )
 
 
+@registry.register("exemplar")
+class Exemplar(BasePrior):
+    """Mixture of the posteriors of training examples.
+
+    They are not learned, so that many cost no more than their encoding;
+    `adapt` takes them from the training data, before it they are noise. In
+    training an example does not count for itself, or all posteriors would
+    shrink to points.
+
+    Formula:
+        p(z) = mean_k q(z | x_k)
+        in training: over the k with x_k != x
+
+    Args:
+        components: Number of examples; all rows if there are not more.
+            Defaults to 500.
+        leave_one_out: Whether an example is left out of its own prior in
+            training. Defaults to True.
+
+    Example:
+        >>> vae = keras_ae.VAE.create((8,), 2, prior="exemplar", hidden=(16,))
+        >>> vae.adapt(np.random.default_rng(0).random((600, 8)))
+        >>> vae.prior.distribution(vae.encode).log_prob(tf.zeros([5, 2])).shape
+        TensorShape([5])
+
+    Reference: Norouzi, Fleet, Norouzi, 2020. Exemplar VAE: Linking Generative
+        Models, Nearest Neighbor Retrieval, and Data Augmentation. NeurIPS.
+        https://arxiv.org/abs/2004.04795
+    """
+
+    def __init__(
+        self, components: int = 500, leave_one_out: bool = True, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.components = validation.check_count("components", components)
+        self.leave_one_out = bool(leave_one_out)
+
+    def build(
+        self, code_shape: Shape, example_shape: Shapes | None = None
+    ) -> None:
+        """See `BasePrior.build`; a place for examples, and who has one.
+
+        Raises:
+            ValueError: Without the shape of one example.
+        """
+        shape = _single(example_shape)
+        self.examples, self.there = (
+            self.add_weight(
+                shape=(self.components, *shape),
+                initializer=start,
+                trainable=False,
+                dtype="float32",
+                autocast=False,
+                name=name,
+            )
+            for name, shape, start in (
+                ("examples", shape, keras.initializers.RandomNormal()),
+                ("there", (), "ones"),
+            )
+        )
+        super().build(code_shape, example_shape)
+
+    def adapt(self, model: "BaseAutoencoder", x: np.ndarray) -> None:
+        """See `BasePart.adapt`; examples drawn without replacement."""
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(x)), model.next_seed()
+        )
+        count = min(self.components, len(x))
+        examples = self.examples.numpy()
+        examples[:count] = x[order[:count].numpy()]
+        self.examples.assign(examples)
+        self.there.assign(np.arange(self.components) < count)
+
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """See `BasePrior.distribution`."""
+        return self._mixture(encode, tf.convert_to_tensor(self.there))
+
+    def among(
+        self, x: tf.Tensor, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """See `BasePrior.among`."""
+        there = tf.convert_to_tensor(self.there)
+        if not self.leave_one_out:
+            return self._mixture(encode, there)
+        keys = _keys(x), _keys(tf.convert_to_tensor(self.examples))
+        other = keys[0][:, None] != keys[1]  # [B, K]
+        return self._mixture(encode, tf.where(other, there, 0.0))
+
+    def _mixture(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution], shares: tf.Tensor
+    ) -> tfd.Distribution:
+        """Of the posteriors of examples, by shares `[(B,) K]`."""
+        posteriors = encode(tf.convert_to_tensor(self.examples))
+        # Not log(0), whose gradient is none: so rare that it adds nothing.
+        logits = tf.where(shares > 0, 0.0, -1e9)
+        return tfd.MixtureSameFamily(tfd.Categorical(logits=logits), posteriors)
+
+
+def _single(example_shape: Shapes | None) -> tuple:
+    """The shape of one example, where examples are single tensors."""
+    if not example_shape or isinstance(example_shape[0], (list, tuple)):
+        raise ValueError(
+            "Examples of a prior are single tensors. Expected the shape of "
+            f"such examples. Received: {example_shape}. Use it in a VAE "
+            "without conditions."
+        )
+    return tuple(example_shape[1:])
+
+
+def _keys(x: tf.Tensor) -> tf.Tensor:
+    """A number for each example, equal for equal ones, int32 `[B]`."""
+    values = tf.reshape(x, [tf.shape(x)[0], -1]) + 0.0  # -0 is 0
+    bits = tf.bitcast(values, tf.int32)
+    odd = 2 * tf.range(tf.shape(bits)[1]) + 1
+    mixed = (bits ^ (bits >> 15)) * (odd * 0x2C1B3C6D)
+    return tf.reduce_sum(mixed ^ (mixed >> 13), axis=1)
+
+
 def _weight(
     prior: BasePrior,
     name: str,
@@ -244,13 +303,3 @@ def _weight(
         name=name,
         **options,
     )
-
-
-def get(identifier: str | dict | BasePrior) -> BasePrior:
-    """A prior by name, by `{name: arguments}`, or itself.
-
-    Example:
-        >>> get({"vamp": {"components": 50}}).components
-        50
-    """
-    return registry.part(BasePrior, identifier)

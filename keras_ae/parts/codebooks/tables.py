@@ -1,11 +1,14 @@
-"""Codebooks: tables of codes, and how they learn."""
+"""Codebooks that are tables, and how they learn."""
 
 import abc
+import math
 from typing import TYPE_CHECKING
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from sklearn.cluster import KMeans
 
 from keras_ae.core import registry
 from keras_ae.core import replicas
@@ -13,14 +16,15 @@ from keras_ae.core import validation
 from keras_ae.core.types import Shape
 from keras_ae.math import draws
 from keras_ae.math import quantization
-from keras_ae.parts.part import BasePart
+from keras_ae.parts.codebooks.base import BaseCodebook
 
 if TYPE_CHECKING:
+    from keras_ae.model.base import BaseAutoencoder
     from keras_ae.model.batch import Forward
     from keras_ae.model.batch import Moment
 
 
-class BaseCodebook(BasePart, keras.Layer, abc.ABC):
+class BaseTable(BaseCodebook):
     """A table of `size` vectors, and which of them are in use.
 
     Usage is a running count of assignments, 1 for a code that is used as
@@ -34,11 +38,6 @@ class BaseCodebook(BasePart, keras.Layer, abc.ABC):
         restart: Usage below which a code is dead; 0 for no restarts.
             Defaults to 0.1.
     """
-
-    kind = "codebook"
-
-    #: Weight of the codebook term: whether the table learns by gradient.
-    weight = 1.0
 
     def __init__(
         self,
@@ -78,11 +77,11 @@ class BaseCodebook(BasePart, keras.Layer, abc.ABC):
         self.built = True
 
     def indices(self, z: tf.Tensor) -> tf.Tensor:
-        """Numbers of the nearest codes: `[..., d]` to int32 `[...]`."""
+        """See `BaseCodebook.indices`."""
         return quantization.nearest_code(z, tf.convert_to_tensor(self.table))
 
     def lookup(self, indices: tf.Tensor) -> tf.Tensor:
-        """The codes of numbers: `[...]` to `[..., d]`."""
+        """See `BaseCodebook.lookup`."""
         return tf.gather(tf.convert_to_tensor(self.table), indices)
 
     def after_step(self, forward: "Forward", moment: "Moment") -> None:
@@ -90,6 +89,23 @@ class BaseCodebook(BasePart, keras.Layer, abc.ABC):
         and their `indices`."""
         extras = forward.extras
         self.update(extras["z"], extras["indices"], moment.seed())
+
+    def adapt(self, model: "BaseAutoencoder", x: np.ndarray) -> None:
+        """See `BasePart.adapt`; codes start as the centers of clusters of
+        encoder outputs, found by k-means."""
+        self.start_from(some_vectors(model, x, self.size))
+
+    def start_from(self, vectors: np.ndarray) -> np.ndarray:
+        """Start at centers of clusters; what they leave of `[N, d]`."""
+        if not len(vectors):
+            return vectors
+        count = min(self.size, len(np.unique(vectors, axis=0)))
+        clusters = KMeans(count, n_init=1, random_state=0).fit(vectors)
+        table = self.table.numpy()
+        table[:count] = clusters.cluster_centers_
+        self.table.assign(table)
+        self.usage.assign(np.arange(self.size) < count)
+        return vectors - table[clusters.labels_]
 
     def update(self, z: tf.Tensor, indices: tf.Tensor, seed: tf.Tensor) -> None:
         """Count, learn and restart, from the vectors of one training batch.
@@ -126,6 +142,18 @@ class BaseCodebook(BasePart, keras.Layer, abc.ABC):
         means of assigned vectors; both `[K, d]`."""
 
 
+def some_vectors(
+    model: "BaseAutoencoder", x: np.ndarray, size: int
+) -> np.ndarray:
+    """Encoder outputs of examples, `[N, d]`, a few for each of `size` codes;
+    none where the model is told something beside examples."""
+    shape = model.encoder.event_shape
+    if model.given is not None:
+        return np.zeros([0, shape[-1]])
+    rows = math.ceil(64 * size / math.prod(shape[:-1]))
+    return model.vectors(x[:rows]).reshape(-1, shape[-1])
+
+
 def _rows(rows: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
     """Rows by number; one that is another replica's comes from there."""
     if replicas.count() == 1:
@@ -137,26 +165,26 @@ def _rows(rows: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
 
 
 @registry.register("gradient")
-class GradientCodebook(BaseCodebook):
+class GradientCodebook(BaseTable):
     """Codes pulled to the encoder's outputs by the optimizer.
 
-    Args: see `BaseCodebook`.
+    Args: see `BaseTable`.
 
     Reference: van den Oord et al., 2017. Neural Discrete Representation
         Learning, equation 3. https://arxiv.org/abs/1711.00937
     """
 
     def learned(self, table: tf.Tensor, averaged: tf.Tensor) -> tf.Tensor:
-        """See `BaseCodebook.learned`."""
+        """See `BaseTable.learned`."""
         del averaged  # the optimizer's business
         return table
 
 
 @registry.register("ema")
-class EMACodebook(BaseCodebook):
+class EMACodebook(BaseTable):
     """Codes that are running means of the vectors assigned to them.
 
-    Args: see `BaseCodebook`.
+    Args: see `BaseTable`.
 
     Reference: van den Oord et al., 2017. Neural Discrete Representation
         Learning, appendix A.1. https://arxiv.org/abs/1711.00937
@@ -165,16 +193,6 @@ class EMACodebook(BaseCodebook):
     weight = 0.0
 
     def learned(self, table: tf.Tensor, averaged: tf.Tensor) -> tf.Tensor:
-        """See `BaseCodebook.learned`."""
+        """See `BaseTable.learned`."""
         del table  # replaced
         return averaged
-
-
-def get(identifier: str | dict | BaseCodebook) -> BaseCodebook:
-    """A codebook by name, by `{name: arguments}`, or itself.
-
-    Example:
-        >>> get({"ema": {"size": 64}}).size
-        64
-    """
-    return registry.part(BaseCodebook, identifier)

@@ -1,0 +1,61 @@
+"""Priors without weights."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae.core import registry
+from keras_ae.math import draws
+from keras_ae.parts.priors.base import BasePrior
+
+tfd = tfp.distributions
+
+
+@registry.register("standard_normal")
+class StandardNormal(BasePrior):
+    """Independent normals of mean 0 and deviation 1."""
+
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """See `BasePrior.distribution`."""
+        del encode  # does not depend on data
+        zeros = tf.zeros(self.event_shape)
+        return tfd.Independent(draws.Normal(zeros, 1.0), len(self.event_shape))
+
+
+@registry.register("hyperspherical_uniform")
+class HypersphericalUniform(BasePrior):
+    """All unit vectors along the last axis are equally likely."""
+
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """See `BasePrior.distribution`."""
+        del encode  # does not depend on data
+        *places, width = self.event_shape
+        uniform = tfd.SphericalUniform(width, batch_shape=places)
+        return tfd.Independent(uniform, len(places))
+
+
+@registry.register("standard_laplace")
+class StandardLaplace(BasePrior):
+    """Independent Laplace distributions of mean 0 and scale 1: sparse codes.
+
+    With `posterior="laplace"` the divergence has a closed form.
+
+    Example:
+        >>> prior = StandardLaplace()
+        >>> prior.build((None, 2))
+        >>> round(float(prior.distribution(None).log_prob([0.0, 1.0])), 4)
+        -2.3863
+    """
+
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """See `BasePrior.distribution`."""
+        del encode  # does not depend on data
+        zeros = tf.zeros(self.event_shape)
+        return tfd.Independent(draws.Laplace(zeros, 1.0), len(self.event_shape))
