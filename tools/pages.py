@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import importlib
 import inspect
 import re
 from collections.abc import Sequence
@@ -42,7 +43,8 @@ def modules() -> dict[str, str]:
         for name, value in vars(keras_ae).items()
         if name in _exported(keras_ae) and inspect.ismodule(value)
     }
-    found["keras_ae.sklearn"] = keras_ae.sklearn
+    for name in dict.fromkeys(keras_ae._LATE.values()):
+        found[name] = importlib.import_module(name)
     rows = [
         [f"[`{name}`]({name}.md)", inspect.getdoc(module).split("\n\n")[0]]
         for name, module in found.items()
