@@ -85,8 +85,7 @@ def fit_sampler(
     fit = _FITS[kind] if own else _trained(kind)
     sampler = fit(z, seed, **options)
     sampler.trainable = False  # it is no part of the model's objective
-    with backend.unlocked(model):
-        model.sampler = sampler
+    backend.set_layer(model, "sampler", sampler)
     return model
 
 
