@@ -113,12 +113,13 @@ setup(
     packages=[*find_packages(include=["keras_ae*"]), "keras_ae.zoo.data"],
     package_dir={"keras_ae.zoo.data": "zoo"},
     package_data={
+        "keras_ae.jobs.explorer": ["explorer.*"],
         "keras_ae.zoo.data": [
             "*.json",
             "presets/*.json",
             "presets/*/*",
             "recipes/*.json",
-        ]
+        ],
     },
     # A script, not an entry point: an entry point would import the package,
     # and TensorFlow with it, before `--help` could be answered.

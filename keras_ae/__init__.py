@@ -89,6 +89,7 @@ variants = registry.variants
 #: Name -> the module that it is in, or is.
 _LATE = {
     "AnomalyDetector": "keras_ae.sklearn",
+    "explore": "keras_ae.jobs.explorer",
     "fit_sampler": "keras_ae.jobs.samplers",
     "report": "keras_ae.jobs.report",
     "samplers": "keras_ae.jobs.samplers",

@@ -19,8 +19,8 @@ PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in readme.pages()
 }
-#: Pages that export to every format, or train at length.
-LONG = ("docs/scale.md", "docs/serving.md")
+#: Pages that export to every format, draw all pictures, or train at length.
+LONG = ("docs/judging.md", "docs/scale.md", "docs/serving.md")
 CODE = r"(?m)^(<!-- not run.*-->\n\n)?```(\w+)\n((?:.*\n)*?)```"
 SHOWN = r"(?m)^(sorted\(.*\)|\S.*shape)(?:\n|  )# ([\[(].*?[\])])(?:[,:].*)?$"
 

@@ -24,7 +24,7 @@ CONTENTS = {
         *("variants", "parts", "spaces", "zoo", "published"),
         *("side_by_side", "notes"),
     ),
-    "Use": ("training", "scale", "saving", "serving", "cli"),
+    "Use": ("training", "judging", "scale", "saving", "serving", "cli"),
     "More": (
         *("extending", "coming_from", "where", "api/index"),
         *("/benchmarks/README", "/SECURITY", "/CHANGELOG"),

@@ -38,8 +38,8 @@ def units(model: BaseAutoencoder, x: Rows) -> Figure:
     figure = Figure((6, 2.5), 150, layout="constrained")
     axis = figure.subplots()
     axis.bar(places, values[order], 0.8)
-    if len(order) <= 40:
-        axis.set_xticks(places, order + 1, fontsize=7)
+    shown = places[:: math.ceil(len(order) / 20)]
+    axis.set_xticks(shown, order[shown] + 1, fontsize=7)
     axis.set(xlabel="number in the code", ylabel=label)
     return figure
 

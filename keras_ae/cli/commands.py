@@ -30,6 +30,7 @@ from keras_ae.core import replicas
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import Rows
+from keras_ae.jobs import explorer
 from keras_ae.jobs import report
 from keras_ae.model import spread
 from keras_ae.zoo import card
@@ -294,6 +295,24 @@ def run_report(arguments: argparse.Namespace) -> None:
     found.about["name"] = Path(arguments.preset).name
     found.save(arguments.out)
     print(f"Wrote {arguments.out}.")
+
+
+def run_explore(arguments: argparse.Namespace) -> None:
+    """Write a page in which codes are moved by hand."""
+    x = y = None
+    try:
+        model, (_, (x, y)) = _model_and_data(arguments)
+    except (ValueError, FileNotFoundError) as error:
+        if arguments.data:
+            raise
+        model = store.load(arguments.preset)
+        print(f"A map without points: {error}", file=sys.stderr)
+    labels = y if np.ndim(y) == 1 else None
+    title = Path(arguments.preset).name
+    reason = explorer.explore(model, arguments.out, x, labels, title)
+    print(f"Wrote {arguments.out}.")
+    if reason:
+        print(f"With a grid of examples: {reason}.")
 
 
 def run_reconstruct(arguments: argparse.Namespace) -> None:

@@ -251,6 +251,14 @@ def _parsers(
         help=".html, .md or .json file to write, or a folder for all three "
         "(default: %(default)s)",
     )
+    added = preset("explore", "write a page in which codes are moved by hand")
+    added.add_argument("--data", help="as in `evaluate`, for the map of codes")
+    added.add_argument(
+        "-o",
+        "--out",
+        default="explorer.html",
+        help="file to write (default: %(default)s)",
+    )
     added = preset("reconstruct", "draw test images and reconstructions")
     added.add_argument("--data", help="as in `evaluate`")
     added.add_argument("-n", type=int, default=10, help="images (default: 10)")

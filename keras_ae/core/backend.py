@@ -146,15 +146,17 @@ def weights_layout(
     return recorder.entries
 
 
-@contextlib.contextmanager
-def unlocked(layer: keras.Layer) -> Iterator[None]:
-    """Inside, a built layer takes new layers as attributes, which Keras
-    refuses otherwise."""
-    layer._tracker.unlock()
+def set_layer(owner: keras.Layer, name: str, layer: keras.Layer) -> None:
+    """Give a built layer another layer as an attribute, which Keras refuses
+    otherwise; what was there before is no longer tracked."""
+    tracker, before = owner._tracker, getattr(owner, name, None)
+    tracker.unlock()
     try:
-        yield
+        if isinstance(before, keras.Layer):
+            tracker.untrack(before)
+        setattr(owner, name, layer)
     finally:
-        layer._tracker.lock()
+        tracker.lock()
 
 
 def value(variable: keras.Variable) -> tf.Tensor:

@@ -44,8 +44,9 @@ def fit_sampler(
     | ------------- | ---------------------------------------------------- |
     | `"mixture"`   | normals with full covariances, by scikit-learn       |
     | `"two_stage"` | a second VAE, of the codes                           |
-    | another prior | a name of `keras_ae.registry.names("prior")`, a dict |
-    |               | or a prior, trained for the density of the codes     |
+    | `"flow"`      | noise, moved by a learned flow                       |
+    | another prior | its name, a dict, or the prior itself; trained, as   |
+    |               | the flow is, for the density of the codes            |
 
     Args:
         model: Trained; it is changed.
@@ -84,8 +85,7 @@ def fit_sampler(
     fit = _FITS[kind] if own else _trained(kind)
     sampler = fit(z, seed, **options)
     sampler.trainable = False  # it is no part of the model's objective
-    with backend.unlocked(model):
-        model.sampler = sampler
+    backend.set_layer(model, "sampler", sampler)
     return model
 
 
@@ -162,9 +162,11 @@ def _check(model: BaseAutoencoder) -> None:
     sphere = isinstance(model.prior, priors.HypersphericalUniform)
     if sphere or hasattr(model, "codebook"):
         what = "unit vectors" if sphere else "vectors of a table"
+        hint = "" if sphere else " Give it prior='causal_transformer' instead."
         raise TypeError(
             f"The codes of a {type(model).__name__} are {what}. Expected a "
-            f"model whose decoder takes any numbers. Received: {model.name!r}"
+            "model whose decoder takes any numbers. Received: "
+            f"{model.name!r}.{hint}"
         )
 
 

@@ -334,5 +334,7 @@ class BaseAutoencoder(
         self.decoder.build(shapes[1])
         if self.decoder.tied:
             self.decoder.tie(self.encoder)
-        if self.sampler is not None and not self.sampler.built:
-            self.sampler.build(code_shape, input_shape)
+        if self.sampler is not None:
+            if not self.sampler.built:
+                self.sampler.build(code_shape, input_shape)
+            self.sampler.trainable = False  # it is no part of the objective

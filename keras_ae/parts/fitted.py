@@ -42,6 +42,8 @@ class FittedMixture(priors.BasePrior):
         https://arxiv.org/abs/1903.12436
     """
 
+    kind = "sampler"
+
     def __init__(self, components: int = 10, **kwargs: Any):
         super().__init__(**kwargs)
         self.components = validation.check_count("components", components)
@@ -101,6 +103,8 @@ class TwoStage(priors.BasePrior):
     Reference: Dai, Wipf, 2019. Diagnosing and Enhancing VAE Models, section
         3. ICLR. https://arxiv.org/abs/1903.05789
     """
+
+    kind = "sampler"
 
     def __init__(self, decoder: networks.DistributionNetwork, **kwargs: Any):
         super().__init__(**kwargs)

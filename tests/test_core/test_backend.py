@@ -145,15 +145,17 @@ def test_the_default_strategy_has_one_replica():
     assert backend.strategy(model()).num_replicas_in_sync == 1
 
 
-def test_a_built_layer_takes_a_layer_where_it_is_unlocked():
+def test_a_built_layer_takes_another_layer():
     made = model()
     made.build((None, 3))
-    layer = keras.layers.Dense(2)
     with pytest.raises(ValueError, match="built"):
-        made.added = layer
-    with backend.unlocked(made):
-        made.added = layer
-    layer.build((None, 3))
-    assert any(v is layer.kernel for v in made.variables)
+        made.added = keras.layers.Dense(2)
+    before = len(made.variables)
+    for units in (2, 4):  # the second in place of the first
+        layer = keras.layers.Dense(units)
+        backend.set_layer(made, "added", layer)
+        layer.build((None, 3))
+        assert len(made.variables) == before + 2
+        assert any(v is layer.kernel for v in made.variables)
     with pytest.raises(ValueError, match="built"):
         made.another = keras.layers.Dense(2)

@@ -11,6 +11,7 @@ from sklearn import metrics
 import keras_ae
 from keras_ae.analysis import frechet
 from keras_ae.cli import main as cli
+from keras_ae.core import registry
 from keras_ae.jobs.report import sections
 from keras_ae.jobs.report.case import Case
 from keras_ae.zoo import recipes
@@ -143,6 +144,16 @@ def test_a_recorded_likelihood_is_taken_over():
     found = sections.negative_log_likelihood(asked)["negative_log_likelihood"]
     assert found["value"] == 84.193478
     assert "recorded in its card" in found["estimator"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", registry.variants())
+def test_every_variant_has_a_report(name):
+    arguments, x = registry.get(name).contract_case()
+    model = registry.create(name, **arguments)
+    found = keras_ae.report(model, x, np.arange(32) % 2, samples=3)
+    assert "units" in found.pictures and "active_units" in found.figures
+    assert json.loads(found.to_json())["about"]["variant"]
 
 
 def test_the_command_writes_a_page(tmp_path, monkeypatch, capsys):

@@ -124,6 +124,25 @@ def test_two_stages_draw_codes_like_those_of_the_model():
     )
 
 
+def test_a_model_with_a_sampler_is_trained_on(tmp_path):
+    """Also once it is loaded: no weight of the sampler is the optimizer's. A
+    second sampler leaves nothing of the first."""
+    model = made()
+    model.compile("adam", run_eagerly=True)
+    model.fit(X, epochs=1, verbose=0)
+    options = {"hidden": (4,), "steps": 2}
+    keras_ae.fit_sampler(model, X, "two_stage", **options)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    for one in (model, again):
+        one.fit(X, epochs=1, verbose=0)
+    for one, other in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    keras_ae.fit_sampler(model, X, components=2)
+    assert len(model.weights) == len(made().weights) + 3
+    twin(model)
+
+
 def test_any_prior_with_a_density_can_be_fitted():
     """The mean log density comes near that of the codes' own normal law."""
     model = keras_ae.fit_sampler(

@@ -32,8 +32,8 @@ _TEXTS = {
     "differ from the data in that respect.",
     "Factors": "Whether each number of the code stands for one factor: 1 at "
     "best.",
-    "Anomalies": "How well the score tells rows of label 1: 1 at best, 0.5 by "
-    "chance.",
+    "Anomalies": "How well the score tells rows of label 1: 1 at best; by "
+    "chance 0.5, and a precision that is their share.",
 }
 _PLACES = {
     "Loss": ("examples",),
@@ -41,7 +41,7 @@ _PLACES = {
     "Samples": ("manifold",),
 }
 _CAPTIONS = {
-    "examples": "Originals, reconstructions and new examples.",
+    "examples": "Examples of the data beside what the model makes.",
     "code": "Codes of test rows.",
     "units": "What each number of the code says.",
     "codes and prior": "Draws of the codes and of the prior.",
