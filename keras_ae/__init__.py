@@ -56,6 +56,9 @@ from keras_ae.variants.denoising import (  # noqa: E402
 )
 from keras_ae.variants.dip_vae import DIPVAE as DIPVAE  # noqa: E402
 from keras_ae.variants.factor_vae import FactorVAE as FactorVAE  # noqa: E402
+from keras_ae.variants.hierarchical_vae import (  # noqa: E402
+    HierarchicalVAE as HierarchicalVAE,
+)
 from keras_ae.variants.hyperspherical_vae import (  # noqa: E402
     HypersphericalVAE as HypersphericalVAE,
 )

@@ -8,6 +8,7 @@ from keras_ae.parts.priors.fixed import (
 from keras_ae.parts.priors.fixed import StandardLaplace as StandardLaplace
 from keras_ae.parts.priors.fixed import StandardNormal as StandardNormal
 from keras_ae.parts.priors.flow import Flow as Flow
+from keras_ae.parts.priors.hierarchical import Hierarchical as Hierarchical
 from keras_ae.parts.priors.mixtures import Exemplar as Exemplar
 from keras_ae.parts.priors.mixtures import GaussianMixture as GaussianMixture
 from keras_ae.parts.priors.mixtures import VampPrior as VampPrior
