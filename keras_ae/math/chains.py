@@ -15,7 +15,8 @@ Level = Callable[[tf.Tensor], tfd.Distribution]
 
 
 class Chain(draws.Rowwise, tfd.Distribution):
-    """A vector in blocks: each depends on those before it.
+    """A vector in blocks: each depends on those before it. Its `mean` and
+    `stddev` are those of each block at the means of those before.
 
     Formula:
         p(z) = p(z_1) * prod_l p(z_l | z_1 .. z_(l-1))
@@ -89,6 +90,11 @@ class Chain(draws.Rowwise, tfd.Distribution):
         for level in self._below:
             z = tf.concat([z, level(z).mean()], axis=-1)
         return z
+
+    def _stddev(self) -> tf.Tensor:
+        # Of each level at the means above it.
+        levels = self.levels(self._mean())
+        return tf.concat([level.stddev() for level in levels], axis=-1)
 
     def _batch_shape(self) -> tf.TensorShape:
         return self._top.batch_shape

@@ -64,6 +64,10 @@ class BaseFlow(BasePart, keras.Layer, abc.ABC):
             chain += [self.one(network), tfb.Permute(reverse)]
         return tfb.Chain(chain[:-1])
 
+    def drawing(self) -> tfb.Bijector:
+        """The chain in the direction in which noise is moved in one pass."""
+        return self.bijector()
+
 
 @registry.register("coupling")
 class Coupling(BaseFlow):
@@ -139,6 +143,69 @@ class Autoregressive(BaseFlow):
         return tfb.MaskedAutoregressiveFlow(
             shift_and_log_scale_fn=lambda x, **_: _pair(network, x)
         )
+
+    def drawing(self) -> tfb.Bijector:
+        """See `BaseFlow.drawing`; the chain the other way round."""
+        return tfb.Invert(self.bijector())
+
+
+@registry.register("planar")
+class Planar(BaseFlow):
+    """Bends along one direction, again and again; for posteriors alone, since
+    there is no way back.
+
+    Formula:
+        y = x + u tanh(<w, x> + b),  <w, u> > -1
+
+    Args:
+        depth: Maps in the chain. Defaults to 4.
+
+    Reference: Rezende, Mohamed, 2015. Variational Inference with Normalizing
+        Flows, equations 10 to 12. https://arxiv.org/abs/1505.05770
+    """
+
+    fixed = ("width",)
+
+    def __init__(self, depth: int = 4, **kwargs: Any):
+        super().__init__(depth, 1, **kwargs)
+
+    def network(self) -> keras.layers.Layer:
+        """See `BaseFlow.network`; w, u and b."""
+        layer = keras.layers.Layer(dtype="float32")
+        layer.numbers = layer.add_weight(
+            shape=(2 * self.size + 1,),
+            initializer=keras.initializers.RandomNormal(stddev=0.1),
+            name="numbers",
+        )
+        layer.built = True
+        return layer
+
+    def one(self, network: keras.layers.Layer) -> tfb.Bijector:
+        """See `BaseFlow.one`."""
+        numbers = tf.convert_to_tensor(network.numbers)
+        return _Bend(*tf.split(numbers, [self.size, self.size, 1]))
+
+
+class _Bend(tfb.Bijector):
+    """One planar map."""
+
+    def __init__(self, w: tf.Tensor, u: tf.Tensor, b: tf.Tensor):
+        super().__init__(forward_min_event_ndims=1)
+        along = tf.reduce_sum(w * u)
+        # Appendix A.1: so that it is invertible.
+        wanted = tf.nn.softplus(along) - 1
+        share = (wanted - along) / (tf.reduce_sum(w**2) + 1e-8)
+        self._w, self._u, self._b = w, u + share * w, b[0]
+
+    def _slope(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.tensordot(x, self._w, 1) + self._b
+
+    def _forward(self, x: tf.Tensor) -> tf.Tensor:
+        return x + self._u * tf.tanh(self._slope(x))[..., None]
+
+    def _forward_log_det_jacobian(self, x: tf.Tensor) -> tf.Tensor:
+        slope = 1 - tf.tanh(self._slope(x)) ** 2
+        return tf.math.log1p(slope * tf.reduce_sum(self._w * self._u))
 
 
 class MaskedDense(keras.layers.Layer):
