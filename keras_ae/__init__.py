@@ -65,6 +65,7 @@ from keras_ae.variants.hyperspherical_vae import (  # noqa: E402
 )
 from keras_ae.variants.info_vae import InfoVAE as InfoVAE  # noqa: E402
 from keras_ae.variants.iwae import IWAE as IWAE  # noqa: E402
+from keras_ae.variants.m2 import M2 as M2  # noqa: E402
 from keras_ae.variants.masked import MaskedAutoencoder as MaskedAutoencoder  # noqa: E402
 from keras_ae.variants.miwae import MIWAE as MIWAE  # noqa: E402
 from keras_ae.variants.piwae import PIWAE as PIWAE  # noqa: E402
