@@ -67,9 +67,9 @@ class Dirichlet(BaseHead):
 
     Example:
         >>> head = Dirichlet()
-        >>> shares = head(tf.zeros([1, 3]), rank=1).mean()
-        >>> shares.numpy().round(2).tolist()
-        [[0.33, 0.33, 0.33]]
+        >>> shares = head(tf.zeros([1, 4]), rank=1).mean()
+        >>> shares.numpy().tolist()
+        [[0.25, 0.25, 0.25, 0.25]]
 
     Reference: Joo, Lee, Park, Moon, 2020. Dirichlet Variational Autoencoder.
         Pattern Recognition 107. https://arxiv.org/abs/1901.02739. Gradients:
