@@ -57,11 +57,17 @@ from keras_ae.variants.denoising import (  # noqa: E402
 )
 from keras_ae.variants.dip_vae import DIPVAE as DIPVAE  # noqa: E402
 from keras_ae.variants.factor_vae import FactorVAE as FactorVAE  # noqa: E402
+from keras_ae.variants.hamiltonian_vae import HamiltonianVAE as HamiltonianVAE  # noqa: E402
+from keras_ae.variants.hierarchical_vae import (  # noqa: E402
+    HierarchicalVAE as HierarchicalVAE,
+)
 from keras_ae.variants.hyperspherical_vae import (  # noqa: E402
     HypersphericalVAE as HypersphericalVAE,
 )
 from keras_ae.variants.info_vae import InfoVAE as InfoVAE  # noqa: E402
 from keras_ae.variants.iwae import IWAE as IWAE  # noqa: E402
+from keras_ae.variants.m2 import M2 as M2  # noqa: E402
+from keras_ae.variants.masked import MaskedAutoencoder as MaskedAutoencoder  # noqa: E402
 from keras_ae.variants.miwae import MIWAE as MIWAE  # noqa: E402
 from keras_ae.variants.piwae import PIWAE as PIWAE  # noqa: E402
 from keras_ae.variants.rae import RAE as RAE  # noqa: E402

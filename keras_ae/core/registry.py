@@ -117,8 +117,8 @@ def names(kind: str) -> tuple[str, ...]:
             `"condition"`, `"network"`, or that of any other base class.
 
     Example:
-        >>> names("codebook")
-        ('ema', 'gradient')
+        >>> names("mechanism")
+        ('self_masking',)
     """
     plugins.load()
     return tuple(sorted(_TABLES.get(kind, ())))

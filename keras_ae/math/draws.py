@@ -182,7 +182,8 @@ def sample(
 
 def takes_rows(distribution: tfd.Distribution) -> bool:
     """Whether a distribution takes a `RowSeed`."""
-    while isinstance(distribution, tfd.Independent):
+    # Not by its class: of parts that are no `CompositeTensor` it is another.
+    while hasattr(distribution, "reinterpreted_batch_ndims"):
         distribution = distribution.distribution
     return isinstance(distribution, (Rowwise, tfd.Deterministic))
 
@@ -235,6 +236,15 @@ class Laplace(Rowwise, tfd.Laplace):
         # Multiples of 2**-22: now from neither end.
         u = 2 * uniform([n, *_batch(self)], seed) - 1 + 2.0**-24
         return self.loc - self.scale * tf.sign(u) * tf.math.log1p(-tf.abs(u))
+
+
+class Dirichlet(Rowwise, tfd.Dirichlet):
+    """`tfd.Dirichlet` with draws by `gamma`, none of which is 0."""
+
+    def _sample_n(self, n: tf.Tensor, seed: Seed | RowSeed = None) -> tf.Tensor:
+        parts = tf.maximum(gamma(n, self.concentration, seed), 1e-30)
+        shares = parts / tf.reduce_sum(parts, axis=-1, keepdims=True)
+        return tf.maximum(shares, 1e-30)
 
 
 class StudentT(Rowwise, tfd.StudentT):

@@ -152,8 +152,9 @@ class BaseAutoencoder(
         return self.encoder(told, training=moment.training)
 
     def code(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """The code that stands for a posterior, `[B, ...]`: its mean."""
-        return posterior.mean()
+        """The code that stands for a posterior, `[B, ...]`: its mean, where
+        the head of the encoder knows none better."""
+        return self.encoder.head.code(posterior)
 
     def draw(self, posterior: tfd.Distribution, moment: Moment) -> tf.Tensor:
         """Codes for the objective, `[(S...,) B, ...]`, reparameterized."""

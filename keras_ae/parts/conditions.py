@@ -101,6 +101,31 @@ class Classes(BaseCondition):
         return (condition >= 0) & (condition < self.count)
 
 
+@registry.register("some_classes")
+class SomeClasses(Classes):
+    """Classes that are known of some examples: -1 where not.
+
+    Args:
+        count: Number of classes; indices are 0 to `count - 1`.
+
+    Example:
+        >>> SomeClasses(2).vector(tf.constant([1, -1])).numpy().tolist()
+        [[0.0, 1.0], [0.0, 0.0]]
+    """
+
+    def expected(self) -> str:
+        """See `BaseCondition.expected`."""
+        return f"{super().expected()}, or -1 for unknown"
+
+    def allowed(self, value: np.ndarray) -> np.ndarray:
+        """See `BaseCondition.allowed`."""
+        return super().allowed(value) | (value == -1)
+
+    def inside(self, condition: tf.Tensor) -> tf.Tensor:
+        """See `BaseCondition.inside`."""
+        return super().inside(condition) | (condition == -1)
+
+
 @registry.register("vector")
 class Vector(BaseCondition):
     """Any finite numbers: one-hot vectors, attributes, measurements.

@@ -16,9 +16,12 @@ from keras_ae.parts.part import BasePart
 tfb = tfp.bijectors
 layers = keras.layers
 
+#: Of a last layer: the map is nearly the identity, and all layers learn.
+SMALL = {"class_name": "RandomNormal", "config": {"stddev": 0.01}}
+
 
 class BaseFlow(BasePart, keras.Layer, abc.ABC):
-    """A chain of invertible maps of vectors; at first the identity.
+    """A chain of invertible maps of vectors; at first about the identity.
 
     Args:
         depth: Maps in the chain; between two, the order of the values is
@@ -61,6 +64,10 @@ class BaseFlow(BasePart, keras.Layer, abc.ABC):
             chain += [self.one(network), tfb.Permute(reverse)]
         return tfb.Chain(chain[:-1])
 
+    def drawing(self) -> tfb.Bijector:
+        """The chain in the direction in which noise is moved in one pass."""
+        return self.bijector()
+
 
 @registry.register("coupling")
 class Coupling(BaseFlow):
@@ -75,7 +82,7 @@ class Coupling(BaseFlow):
     Example:
         >>> flow = Coupling(depth=2)
         >>> flow.build((None, 3))
-        >>> flow.bijector().forward(tf.ones([1, 3])).numpy().tolist()
+        >>> flow.bijector().forward(tf.ones([1, 3])).numpy().round(0).tolist()
         [[1.0, 1.0, 1.0]]
 
     Reference: Dinh, Sohl-Dickstein, Bengio, 2017. Density Estimation Using
@@ -88,7 +95,7 @@ class Coupling(BaseFlow):
         inputs = keras.Input([kept])
         x = layers.Dense(self.width, "tanh")(inputs)
         x = layers.Dense(self.width, "tanh")(x)
-        x = layers.Dense(2 * (self.size - kept), kernel_initializer="zeros")(x)
+        x = layers.Dense(2 * (self.size - kept), kernel_initializer=SMALL)(x)
         return keras.Model(inputs, x)
 
     def one(self, network: keras.Model) -> tfb.Bijector:
@@ -112,7 +119,7 @@ class Autoregressive(BaseFlow):
     Example:
         >>> flow = Autoregressive(depth=1)
         >>> flow.build((None, 3))
-        >>> flow.bijector().inverse(tf.ones([1, 3])).numpy().tolist()
+        >>> flow.bijector().inverse(tf.ones([1, 3])).numpy().round(0).tolist()
         [[1.0, 1.0, 1.0]]
 
     Reference: Papamakarios, Pavlakou, Murray, 2017. Masked Autoregressive
@@ -129,13 +136,76 @@ class Autoregressive(BaseFlow):
         x = MaskedDense(_reads(degrees, hidden, own=True), "tanh")(inputs)
         x = MaskedDense(_reads(hidden, hidden, own=True), "tanh")(x)
         out = _reads(hidden, np.tile(degrees, 2), own=False)
-        return keras.Model(inputs, MaskedDense(out, zeros=True)(x))
+        return keras.Model(inputs, MaskedDense(out, start=SMALL)(x))
 
     def one(self, network: keras.Model) -> tfb.Bijector:
         """See `BaseFlow.one`."""
         return tfb.MaskedAutoregressiveFlow(
             shift_and_log_scale_fn=lambda x, **_: _pair(network, x)
         )
+
+    def drawing(self) -> tfb.Bijector:
+        """See `BaseFlow.drawing`; the chain the other way round."""
+        return tfb.Invert(self.bijector())
+
+
+@registry.register("planar")
+class Planar(BaseFlow):
+    """Bends along one direction, again and again; for posteriors alone, since
+    there is no way back.
+
+    Formula:
+        y = x + u tanh(<w, x> + b),  <w, u> > -1
+
+    Args:
+        depth: Maps in the chain. Defaults to 4.
+
+    Reference: Rezende, Mohamed, 2015. Variational Inference with Normalizing
+        Flows, equations 10 to 12. https://arxiv.org/abs/1505.05770
+    """
+
+    fixed = ("width",)
+
+    def __init__(self, depth: int = 4, **kwargs: Any):
+        super().__init__(depth, 1, **kwargs)
+
+    def network(self) -> keras.layers.Layer:
+        """See `BaseFlow.network`; w, u and b."""
+        layer = keras.layers.Layer(dtype="float32")
+        layer.numbers = layer.add_weight(
+            shape=(2 * self.size + 1,),
+            initializer=keras.initializers.RandomNormal(stddev=0.1),
+            name="numbers",
+        )
+        layer.built = True
+        return layer
+
+    def one(self, network: keras.layers.Layer) -> tfb.Bijector:
+        """See `BaseFlow.one`."""
+        numbers = tf.convert_to_tensor(network.numbers)
+        return _Bend(*tf.split(numbers, [self.size, self.size, 1]))
+
+
+class _Bend(tfb.Bijector):
+    """One planar map."""
+
+    def __init__(self, w: tf.Tensor, u: tf.Tensor, b: tf.Tensor):
+        super().__init__(forward_min_event_ndims=1)
+        along = tf.reduce_sum(w * u)
+        # Appendix A.1: so that it is invertible.
+        wanted = tf.nn.softplus(along) - 1
+        share = (wanted - along) / (tf.reduce_sum(w**2) + 1e-8)
+        self._w, self._u, self._b = w, u + share * w, b[0]
+
+    def _slope(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.tensordot(x, self._w, 1) + self._b
+
+    def _forward(self, x: tf.Tensor) -> tf.Tensor:
+        return x + self._u * tf.tanh(self._slope(x))[..., None]
+
+    def _forward_log_det_jacobian(self, x: tf.Tensor) -> tf.Tensor:
+        slope = 1 - tf.tanh(self._slope(x)) ** 2
+        return tf.math.log1p(slope * tf.reduce_sum(self._w * self._u))
 
 
 class MaskedDense(keras.layers.Layer):
@@ -144,26 +214,26 @@ class MaskedDense(keras.layers.Layer):
     Args:
         mask: 1 for a connection, 0 for none, `[inputs, units]`.
         activation: Name of a Keras activation, or None.
-        zeros: Whether the kernel starts at 0.
+        start: Initializer of the kernel.
     """
 
     def __init__(
         self,
         mask: np.ndarray,
         activation: str | None = None,
-        zeros: bool = False,
+        start: str | dict = "glorot_uniform",
     ):
         super().__init__(dtype="float32")
         self._mask = mask.astype(np.float32)
         self._activation = keras.activations.get(activation)
-        self._zeros = zeros
+        self._start = start
 
     def build(self, input_shape: Shape) -> None:
         """Make kernel and bias."""
         del input_shape  # the mask's
         self.kernel = self.add_weight(
             shape=self._mask.shape,
-            initializer="zeros" if self._zeros else "glorot_uniform",
+            initializer=keras.initializers.get(self._start),
             name="kernel",
         )
         self.bias = self.add_weight(

@@ -8,9 +8,11 @@ import tensorflow as tf
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.core.types import DType
 from keras_ae.core.types import Rows
 from keras_ae.math import scores
 from keras_ae.model import compiled
+from keras_ae.model import generate
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
@@ -106,6 +108,67 @@ class DenoisingAutoencoder(Autoencoder):
             self.check_inputs(self.as_rows(x)),
             batch_size,
         )
+
+    def sample(
+        self,
+        n: int,
+        seed: int | None = None,
+        steps: int = 100,
+        dtype: DType = None,
+    ) -> np.ndarray:
+        """`n` new examples, each at the end of a walk: damaged and restored,
+        by a draw of p(x|f(x~)), again and again.
+
+        Where the model undoes the damage as well as can be, the walk draws
+        from the law of the data, wherever it started; here at 0.
+
+        Args:
+            n: How many.
+            seed: Integer to repeat the draws, or None for fresh ones.
+            steps: Length of the walk. Defaults to 100.
+            dtype: As in `reconstruct`.
+
+        Returns:
+            `[n, ...]`, the means of the last step.
+
+        Raises:
+            ValueError: If a number is out of range, or the model is told
+                something beside examples.
+
+        Reference: Bengio, Yao, Alain, Vincent, 2013. Generalized Denoising
+            Auto-Encoders as Generative Models. NeurIPS.
+            https://arxiv.org/abs/1305.6663
+        """
+        n = validation.check_count("n", n)
+        steps = validation.check_count("steps", steps)
+        if self.given is not None:
+            raise ValueError(validation.invalid("given", "none", self.given))
+        words = generate.row_seeds(n, generate.seed_words(self, seed))
+        values = compiled.batched(
+            self, lambda seeds: self._walk(seeds, steps), words
+        )
+        return self.space.array(values, dtype)
+
+    def _walk(self, seeds: tf.Tensor, steps: int) -> tf.Tensor:
+        """Means at the end of walks, of one seed: the first of a batch."""
+        moment = self.moment()
+        rows = tf.shape(seeds)[0]
+
+        def step(i: tf.Tensor, x: tf.Tensor, mean: tf.Tensor) -> tuple:
+            del mean
+            key = tf.stack([tf.cast(seeds[0], tf.int32), i])
+            damage, draw = tf.unstack(
+                tf.random.experimental.stateless_split(key, 2)
+            )
+            batch = Batch(self.corruption.corrupt(x, damage), x)
+            z = self.code(self.posterior(batch, moment))
+            law = self.likelihood(z, batch, moment)
+            return i + 1, law.sample(seed=draw), law.mean()
+
+        start = tf.zeros([rows, *self.space.shape])
+        return tf.while_loop(
+            lambda i, *_: i < steps, step, [tf.constant(0), start, start]
+        )[2]
 
     def _gradient(self, batch: Batch, variance: float) -> tf.Tensor:
         clean = self.reconstruction(batch, self.moment())

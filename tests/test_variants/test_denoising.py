@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -201,3 +202,28 @@ def test_score_needs_gaussian_noise(name):
 def test_bad_number_of_versions_is_refused(corruptions):
     with pytest.raises(ValueError, match="`corruptions`.* Received: "):
         small(corruptions=corruptions)
+
+
+def test_a_walk_of_the_best_denoiser_draws_from_the_data():
+    # Data N(1, 0.8**2), noise of deviation 0.6: x given x~ is normal.
+    noise, variance = 0.36, 0.64
+    gain = variance / (variance + noise)
+    model = DenoisingAutoencoder.create(
+        (1,),
+        1,
+        network="linear",
+        corruption={"gaussian_noise": {"stddev": 0.6}},
+        likelihood=heads.Gaussian(scale=float(np.sqrt(gain * noise))),
+        seed=0,
+    )
+    model.encoder.projection.set_weights([np.eye(1), np.zeros(1)])
+    model.decoder.projection.set_weights(
+        [gain * np.eye(1), 1 - gain * np.ones(1)]
+    )
+    means = model.sample(2_000, seed=0, steps=20)[:, 0]
+    # The mean of the last draw, not the draw: it varies by its noise less.
+    found = scipy.stats.kstest(
+        means, "norm", (1, np.sqrt(variance - gain * noise))
+    )
+    assert found.pvalue > 1e-3
+    np.testing.assert_array_equal(model.sample(5, 0, 3), model.sample(5, 0, 3))

@@ -120,6 +120,10 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
         own = len(distribution.event_shape)
         return tfd.Independent(distribution, rank - own)
 
+    def code(self, distribution: tfd.Distribution) -> tf.Tensor:
+        """What stands for a distribution that `call` made: its mean."""
+        return distribution.mean()
+
     def check_support(self, name: str, value: np.ndarray) -> None:
         """Raise `ValueError` if data lie outside the support; holes, NaN, do
         not."""

@@ -203,8 +203,8 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         exposure: tf.Tensor | None = None,
     ) -> tfd.Distribution:
         """The distribution; `inputs` is a tensor, or a list whose first
-        entry is the tensor and whose others are conditions `[B, k]`. For
-        `exposure` see `BaseHead.exposed`."""
+        entry is the tensor and whose others are conditions `[B, k]`, or
+        `[S..., B, k]`. For `exposure` see `BaseHead.exposed`."""
         joint = isinstance(inputs, (list, tuple))
         first, *others = inputs if joint else [inputs]
         axes = sizes(first)
@@ -213,8 +213,8 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             first = tf.reshape(first, [-1, *axes[len(lead) :]])
             others = [
                 tf.reshape(
-                    tf.broadcast_to(o, [*lead, *o.shape[1:]]),
-                    [-1, *o.shape[1:]],
+                    tf.broadcast_to(o, [*lead, o.shape[-1]]),
+                    [-1, o.shape[-1]],
                 )
                 for o in others
             ]

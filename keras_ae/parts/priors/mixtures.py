@@ -278,9 +278,13 @@ def _keys(x: tf.Tensor) -> tf.Tensor:
     """A number for each example, equal for equal ones, int32 `[B]`."""
     values = tf.reshape(x, [tf.shape(x)[0], -1]) + 0.0  # -0 is 0
     bits = tf.bitcast(values, tf.int32)
-    odd = 2 * tf.range(tf.shape(bits)[1]) + 1
-    mixed = (bits ^ (bits >> 15)) * (odd * 0x2C1B3C6D)
-    return tf.reduce_sum(mixed ^ (mixed >> 13), axis=1)
+    odd = (2 * tf.range(tf.shape(bits)[1]) + 1) * 0x2C1B3C6D
+    return tf.reduce_sum(_stirred(_stirred(bits) * odd), axis=1)
+
+
+def _stirred(bits: tf.Tensor) -> tf.Tensor:
+    """High bits reach low ones too."""
+    return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, 15))
 
 
 def _weight(

@@ -38,8 +38,8 @@ class JumpReLU(BaseSparsity, keras.Layer):
     Example:
         >>> part = JumpReLU(threshold=1.0)
         >>> part.build((None, 2))
-        >>> part.code(tf.constant([[0.9, 1.1]])).numpy().round(1).tolist()
-        [[0.0, 1.1]]
+        >>> part.code(tf.constant([[0.5, 1.5]])).numpy().tolist()
+        [[0.0, 1.5]]
 
     Reference: Rajamanoharan et al., 2024. Jumping Ahead: Improving
         Reconstruction Fidelity with JumpReLU Sparse Autoencoders, equations 9

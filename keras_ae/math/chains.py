@@ -1,0 +1,146 @@
+"""Distributions of codes in levels, each given those above."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae.math import draws
+
+tfd = tfp.distributions
+
+#: From the codes of all levels above, `[..., d]`, to the law of a level.
+Level = Callable[[tf.Tensor], tfd.Distribution]
+
+
+class Chain(draws.Rowwise, tfd.Distribution):
+    """A vector in blocks: each depends on those before it. Its `mean` and
+    `stddev` are those of each block at the means of those before.
+
+    Formula:
+        p(z) = p(z_1) * prod_l p(z_l | z_1 .. z_(l-1))
+
+    Args:
+        top: p(z_1), over vectors.
+        below: The other levels.
+        sizes: Lengths of all blocks.
+    """
+
+    def __init__(
+        self,
+        top: tfd.Distribution,
+        below: Sequence[Level],
+        sizes: Sequence[int],
+    ):
+        self._top, self._below, self._sizes = top, below, list(sizes)
+        super().__init__(
+            dtype=tf.float32,
+            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=True,
+            parameters={},
+        )
+
+    def levels(self, z: tf.Tensor) -> list[tfd.Distribution]:
+        """The law of each level, given what is above it in `z`, `[..., d]`."""
+        found, end = [self._top], 0
+        for size, level in zip(self._sizes, self._below, strict=False):
+            end += size
+            found.append(level(z[..., :end]))
+        return found
+
+    def blocks(self, z: tf.Tensor) -> list[tf.Tensor]:
+        """The parts of `z`, `[..., d]`, top first."""
+        return tf.split(z, self._sizes, axis=-1)
+
+    def times(self, loc: tf.Tensor, scale: tf.Tensor) -> "Chain":
+        """A chain of normals whose levels, but for the top, are multiplied
+        by other normals, which take the top's place.
+
+        Args:
+            loc, scale: Of those, `[B, d]`.
+        """
+        means, deviations = self.blocks(loc), self.blocks(scale)
+        others = [
+            tfd.Independent(draws.Normal(*pair), 1)
+            for pair in zip(means, deviations, strict=True)
+        ]
+        below = [
+            lambda z, level=level, other=other: product(level(z), other)
+            for level, other in zip(self._below, others[1:], strict=True)
+        ]
+        return Chain(others[0], below, self._sizes)
+
+    def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        pairs = zip(self.levels(z), self.blocks(z), strict=True)
+        return tf.add_n([level.log_prob(part) for level, part in pairs])
+
+    def _sample_n(
+        self, n: tf.Tensor, seed: draws.Seed | draws.RowSeed = None
+    ) -> tf.Tensor:
+        first, *seeds = draws.split(seed, len(self._sizes))
+        z = self._top.sample(n, seed=first)
+        for level, own in zip(self._below, seeds, strict=True):
+            z = tf.concat([z, level(z).sample(seed=own)], axis=-1)
+        return z
+
+    def _mean(self) -> tf.Tensor:
+        z = self._top.mean()
+        for level in self._below:
+            z = tf.concat([z, level(z).mean()], axis=-1)
+        return z
+
+    def _stddev(self) -> tf.Tensor:
+        # Of each level at the means above it.
+        levels = self.levels(self._mean())
+        return tf.concat([level.stddev() for level in levels], axis=-1)
+
+    def _batch_shape(self) -> tf.TensorShape:
+        return self._top.batch_shape
+
+    def _batch_shape_tensor(self) -> tf.Tensor:
+        return self._top.batch_shape_tensor()
+
+    def _event_shape(self) -> tf.TensorShape:
+        return tf.TensorShape([sum(self._sizes)])
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return tf.constant([sum(self._sizes)], tf.int32)
+
+
+def divergences(q: Chain, p: Chain, z: tf.Tensor) -> list[tf.Tensor]:
+    """KL of each level of two chains of normals, in closed form given what is
+    above it.
+
+    Args:
+        q: Batch shape `[B]`.
+        p: Batch shape `[]`.
+        z: Draws of `q`, `[(S,) B, d]`.
+
+    Returns:
+        `[(S,) B]` each; their sum is on average KL(q || p).
+    """
+    shape = tf.shape(z)[:-1]
+    pairs = zip(q.levels(z), p.levels(z), strict=True)
+    return [tf.broadcast_to(a.kl_divergence(b), shape) for a, b in pairs]
+
+
+def product(p: tfd.Distribution, q: tfd.Distribution) -> tfd.Distribution:
+    """The normal whose density is that of two normals multiplied.
+
+    Formula:
+        precision = 1 / s_p**2 + 1 / s_q**2
+        mean = (m_p / s_p**2 + m_q / s_q**2) / precision
+
+    Args:
+        p, q: `tfd.Independent` of normals.
+
+    Reference: Sonderby et al., 2016. Ladder Variational Autoencoders,
+        equations 11 to 13. https://arxiv.org/abs/1602.02282
+    """
+    one, other = p.distribution, q.distribution
+    share = one.scale**2 / (one.scale**2 + other.scale**2)
+    scale = one.scale * other.scale / tf.sqrt(one.scale**2 + other.scale**2)
+    mean = one.loc + share * (other.loc - one.loc)
+    return tfd.Independent(draws.Normal(mean, scale), 1)

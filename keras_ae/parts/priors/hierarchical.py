@@ -1,0 +1,112 @@
+"""A prior of several levels."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_ae.core import registry
+from keras_ae.core import validation
+from keras_ae.core.types import Shape
+from keras_ae.core.types import Shapes
+from keras_ae.math import chains
+from keras_ae.math import draws
+from keras_ae.parts import heads
+from keras_ae.parts.priors.base import BasePrior
+
+tfd = tfp.distributions
+
+
+@registry.register("hierarchical")
+class Hierarchical(BasePrior):
+    """Normals in levels; those above say where a level lies, and how wide.
+
+    A code is one vector of all levels, the top first.
+
+    Formula:
+        p(z) = N(z_1; 0, I) * prod_l N(z_l; mean_l(above), stddev_l(above))
+
+    Args:
+        levels: Lengths of the levels; or how many, of about equal lengths, as
+            long as each has a number. Defaults to 2.
+        width: Hidden units of the network of a level. Defaults to 64.
+
+    Example:
+        >>> prior = Hierarchical([2, 3])
+        >>> prior.build((None, 5))
+        >>> prior.distribution(None).log_prob(tf.zeros([4, 5])).shape
+        TensorShape([4])
+
+    Reference: Sonderby et al., 2016. Ladder Variational Autoencoders.
+        https://arxiv.org/abs/1602.02282
+    """
+
+    def __init__(
+        self, levels: int | Sequence[int] = 2, width: int = 64, **kwargs: Any
+    ):
+        super().__init__(**kwargs | {"dtype": "float32"})
+        if np.ndim(levels):
+            levels = [validation.check_count("levels", n) for n in levels]
+        else:
+            levels = validation.check_count("levels", levels)
+        self.levels = levels
+        self.width = validation.check_count("width", width)
+
+    def sizes(self, code_shape: Sequence[int]) -> list[int]:
+        """Lengths of the levels of codes of a shape, without batch axis.
+
+        Raises:
+            ValueError: If codes are not flat, or levels not as long together.
+        """
+        *places, width = code_shape
+        if np.ndim(self.levels):
+            found = list(self.levels)
+        else:
+            count = min(self.levels, width)
+            found = [width // count + (i < width % count) for i in range(count)]
+        if places or sum(found) != width:
+            expected = f"lengths that add up to that of a flat code, {width}"
+            raise ValueError(
+                validation.invalid("levels", expected, self.levels)
+            )
+        return found
+
+    def build(
+        self, code_shape: Shape, example_shape: Shapes | None = None
+    ) -> None:
+        """See `BasePrior.build`; a network for each level but the top."""
+        sizes = self.sizes(code_shape[1:])
+        ends = np.cumsum(sizes)
+        self.networks = []
+        for above, size in zip(ends, sizes[1:], strict=False):
+            inputs = keras.Input([int(above)])
+            x = keras.layers.Dense(self.width, "tanh")(inputs)
+            x = keras.layers.Dense(2 * size)(x)
+            self.networks.append(keras.Model(inputs, x))
+        super().build(code_shape, example_shape)
+
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> chains.Chain:
+        """See `BasePrior.distribution`."""
+        del encode  # does not depend on data
+        sizes = self.sizes(self.event_shape)
+        top = tfd.Independent(draws.Normal(tf.zeros([sizes[0]]), 1.0), 1)
+        below = [self._level(network) for network in self.networks]
+        return chains.Chain(top, below, sizes)
+
+    def _level(self, network: keras.Model) -> chains.Level:
+        def level(above: tf.Tensor) -> tfd.Distribution:
+            flat = network(tf.reshape(above, [-1, above.shape[-1]]))
+            shape = tf.concat([tf.shape(above)[:-1], [flat.shape[-1]]], axis=0)
+            mean, raw = tf.split(tf.reshape(flat, shape), 2, axis=-1)
+            # At first 1, as the top's.
+            scale = tf.nn.softplus(raw + heads.UNIT_SCALE)
+            scale += heads.Gaussian.floor
+            return tfd.Independent(draws.Normal(mean, scale), 1)
+
+        return level

@@ -1,0 +1,110 @@
+"""Levels: the bound of a linear chain is its likelihood."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow_probability as tfp
+
+import keras_ae
+from keras_ae.math import chains
+
+tfd = tfp.distributions
+
+A, B, NOISE = 0.8, 0.6, 0.5  # z_2 = A z_1 + B e, x = 1.5 z_2 + NOISE e
+W = 1.5
+RAW = np.log(np.expm1(1.0))
+
+
+def raw(scale):
+    return np.log(np.expm1(scale - 1e-5))
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """z_1 ~ N(0, 1), z_2 and x linear; the posterior is exact."""
+    model = keras_ae.HierarchicalVAE.create(
+        (1,),
+        2,
+        network="linear",
+        prior={"hierarchical": {"width": 1}},
+        likelihood=keras_ae.heads.Gaussian(scale=NOISE),
+        seed=0,
+    )
+    model.decoder.projection.set_weights([np.array([[0.0], [W]]), np.zeros(1)])
+    # tanh is the identity but for a part in a million.
+    model.prior.networks[0].set_weights(
+        [
+            np.array([[1e-3]]),
+            np.zeros(1),
+            np.array([[A * 1e3, 0.0]]),
+            np.array([0.0, raw(B) - RAW]),
+        ]
+    )
+    # x = W A z_1 + noise: of the top; x / W = z_2 + noise: of the other.
+    variance = (W * B) ** 2 + NOISE**2
+    gain = W * A / ((W * A) ** 2 + variance)
+    top = np.sqrt(1 - gain * W * A)
+    model.encoder.projection.set_weights(
+        [
+            np.array([[gain, 1 / W, 0.0, 0.0]]),
+            np.array([0.0, 0.0, raw(top), raw(NOISE / W)]),
+        ]
+    )
+    return model
+
+
+def test_the_bound_of_a_linear_chain_is_its_likelihood(linear):
+    x = np.linspace(-3, 3, 50, dtype="float32")[:, None]
+    deviation = np.sqrt(W**2 * (A**2 + B**2) + NOISE**2)
+    exact = scipy.stats.norm.logpdf(x[:, 0], scale=deviation)
+    posterior, prior = linear.encode(x), linear.p_z()
+    z = posterior.sample(20, seed=(0, 1))
+    bound = (
+        linear.decode(z).log_prob(x) + prior.log_prob(z)
+    ) - posterior.log_prob(z)
+    # Each draw gives it: the posterior is p(z|x).
+    np.testing.assert_allclose(bound, np.tile(exact, (20, 1)), atol=1e-3)
+    terms = linear.objective(np.repeat(x, 400, axis=0))
+    mean = -(terms["reconstruction"] + terms["kl"]).numpy().reshape(50, 400)
+    error = mean.std(1) / 20
+    assert (np.abs(mean.mean(1) - exact) < 4 * error).all()
+    np.testing.assert_allclose(
+        terms["kl"], terms["kl_1"] + terms["kl_2"], rtol=1e-6
+    )
+
+
+def test_a_chain_has_the_law_of_its_levels(linear):
+    prior = linear.p_z()
+    covariance = [[1, A], [A, A**2 + B**2]]
+    z = prior.sample(5_000, seed=(0, 2)).numpy()
+    exact = scipy.stats.multivariate_normal(cov=covariance)
+    np.testing.assert_allclose(prior.log_prob(z), exact.logpdf(z), atol=1e-3)
+    np.testing.assert_allclose(np.cov(z.T), covariance, atol=0.08)
+    assert linear.sample(3, seed=0).shape == (3, 1)
+
+
+def test_a_product_of_normals_is_theirs_multiplied():
+    p, q = (
+        tfd.Independent(tfd.Normal([m], [s]), 1)
+        for m, s in ((1.0, 0.5), (-2.0, 2.0))
+    )
+    x = np.linspace(-4, 4, 9)[:, None].astype("float32")
+    rest = p.log_prob(x) + q.log_prob(x) - chains.product(p, q).log_prob(x)
+    np.testing.assert_allclose(rest, np.full(9, rest[0]), rtol=1e-4)
+
+
+def test_three_levels_and_other_parts():
+    model = keras_ae.HierarchicalVAE.create(
+        (4,), 7, hidden=(8,), prior={"hierarchical": {"levels": 3}}, samples=2
+    )
+    terms = model.objective(np.ones([5, 4], "float32"))
+    assert set(terms) == {"reconstruction", "kl", "kl_1", "kl_2", "kl_3"}
+    assert model.prior.sizes((7,)) == [3, 2, 2]
+    assert terms["kl_1"].shape == (2, 5)
+    for options in (
+        {"prior": "standard_normal"},
+        {"posterior": "laplace"},
+        {"prior": {"hierarchical": {"levels": [2, 2]}}},
+    ):
+        with pytest.raises((TypeError, ValueError), match="Expected"):
+            keras_ae.HierarchicalVAE.create((4,), 3, hidden=(8,), **options)
