@@ -109,7 +109,7 @@ class DenoisingAutoencoder(Autoencoder):
             batch_size,
         )
 
-    def sample(
+    def walk(
         self,
         n: int,
         seed: int | None = None,

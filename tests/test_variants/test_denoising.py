@@ -220,10 +220,10 @@ def test_a_walk_of_the_best_denoiser_draws_from_the_data():
     model.decoder.projection.set_weights(
         [gain * np.eye(1), 1 - gain * np.ones(1)]
     )
-    means = model.sample(2_000, seed=0, steps=20)[:, 0]
+    means = model.walk(2_000, seed=0, steps=20)[:, 0]
     # The mean of the last draw, not the draw: it varies by its noise less.
     found = scipy.stats.kstest(
         means, "norm", (1, np.sqrt(variance - gain * noise))
     )
     assert found.pvalue > 1e-3
-    np.testing.assert_array_equal(model.sample(5, 0, 3), model.sample(5, 0, 3))
+    np.testing.assert_array_equal(model.walk(5, 0, 3), model.walk(5, 0, 3))
