@@ -19,6 +19,7 @@ KINDS = {
     "prior": "`prior=`",
     "flow": '`prior={"flow": {"flow": ...}}`',
     "code_prior": "`VQVAE.create(prior=)`",
+    "sampler": "`sampler=`, by `fit_sampler`",
     "condition": "`given=`",
     "corruption": "`corruption=`",
     "sparsity": "`sparsity=`",

@@ -171,7 +171,7 @@ def test_every_argument_of_a_variant_is_a_flag_with_help(variant):
     parser = argparse.ArgumentParser()
     commands.add_flags(parser, variant)
     help_of = {a.dest: a.help for a in parser._actions}
-    parts = ("encoder", "decoder", "discriminator")
+    parts = ("encoder", "decoder", "discriminator", "classifier")
     for name in {"latent_dim", "hidden", *cls.parameters()} - {*parts}:
         assert help_of[f"model_{name}"], name
 

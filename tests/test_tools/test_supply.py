@@ -69,7 +69,9 @@ def installed(built, tmp_path_factory):
 
 def of_package():
     """Names of the files that a wheel has to hold, beside its metadata."""
-    package = (p.relative_to(ROOT) for p in (ROOT / "keras_ae").rglob("*.py"))
+    root = ROOT / "keras_ae"
+    files = [*root.rglob("*.py"), *root.glob("jobs/explorer/explorer.*")]
+    package = (p.relative_to(ROOT) for p in files)
     zoo = [
         p.relative_to(ROOT / "zoo")
         for p in (ROOT / "zoo").rglob("*")

@@ -219,23 +219,6 @@ def test_the_benchmark_writes_every_row(zoo, tmp_path, monkeypatch):
 # The benchmark of samples.
 
 
-def test_frechet_distance_of_two_normal_distributions():
-    """In two dimensions tr((C D)^(1/2)) = sqrt(tr(C D) + 2 sqrt(det(C D)))."""
-    rng = np.random.default_rng(0)
-    means = rng.normal(size=(2, 2))
-    c, d = (a @ a.T for a in rng.normal(size=(2, 2, 2)))
-    root = np.sqrt(np.trace(c @ d) + 2 * np.sqrt(np.linalg.det(c @ d)))
-    expected = np.sum((means[0] - means[1]) ** 2) + np.trace(c + d) - 2 * root
-    found = frechet.frechet(means[0], c, means[1], d)
-    assert found == pytest.approx(expected, rel=1e-6)
-    # Of independent features: the deviations' differences, squared.
-    a, b = rng.uniform(1, 2, size=(2, 5))
-    found = frechet.frechet(
-        np.zeros(5), np.diag(a**2), np.ones(5), np.diag(b**2)
-    )
-    assert found == pytest.approx(5 + np.sum((a - b) ** 2))
-
-
 def test_the_row_of_samples(zoo, monkeypatch):
     monkeypatch.setattr(reproduction, "ROWS", ())
     results = {

@@ -94,6 +94,7 @@ class DistributionNetwork(AutoConfig, keras.Layer):
             bias_initializer=self._first_bias,
             name="projection",
             dtype=self.dtype_policy,
+            trainable=self.trainable,
         )
         self.projection.build(features)
         if not self.head.built:
