@@ -22,17 +22,23 @@ SHARED = {
     "check_eager": (),
     "check_evaluate": (),
     "check_exact_resume": ("aae", "factor-vae", "rae"),
+    "check_frozen": (),
     "check_functional": (),
     "check_input_types": (),
     "check_keras_file": (),
     "check_metrics": (),
     "check_mixed_precision": (),
+    "check_predict": (),
     "check_preset": (),
+    # The players and the masks draw for themselves.
+    "check_seeds": ("denoising", "factor-vae", "hamiltonian-vae", "masked"),
     "check_saved_model": ("contractive", "hyperspherical-vae", "iwae"),
     "check_streams": (),
     "check_traces": (),
     "check_validation_split": (),
     "check_weights_file": (),
+    # A step of all that layers and terms do, but the penalty of gradients.
+    "check_xla": ("contractive",),
 }
 KEPT = [
     pytest.param(

@@ -129,6 +129,7 @@ def test_an_installed_package_needs_no_import(folder, tmp_path):
     assert "uninstall it" in done.stderr
 
 
+@pytest.mark.long
 def test_its_variant_keeps_the_contract(folder):
     done = run(folder, sys.executable, "-c", CONTRACT)
     assert done.returncode == 0, done.stderr[-2000:]

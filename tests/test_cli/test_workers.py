@@ -134,6 +134,7 @@ def test_a_killed_worker_costs_nothing(cut, whole):
     assert logs[0].read_text() == logs[1].read_text()
 
 
+@pytest.mark.long  # test_model/test_replicas has the same without a CLI
 def test_two_workers_are_one(here, whole):
     """Also in what is published: the first worker wrote it."""
     recipe = recipes.read(here / "recipe.json")

@@ -73,6 +73,21 @@ def test_rows_that_train_rule_and_calibrate_are_different_rows():
     np.testing.assert_array_equal(found, Intake.of(x).rows(x))
 
 
+@pytest.mark.parametrize("kept, waves", [(0.95, True), (0.8, False)])
+def test_rows_whose_neighbours_are_alike_are_curves(kept, waves):
+    """Of standardized columns von Neumann's ratio is 1 - correlation."""
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=2000)]
+    for _ in range(39):
+        x.append(kept * x[-1] + np.sqrt(1 - kept**2) * rng.normal(size=2000))
+    x = np.stack(x, axis=1) * rng.uniform(1, 9) + 3
+    space = Intake.of(x).space
+    assert isinstance(space, keras_ae.spaces.Series) is waves
+    # Without their order they are columns again.
+    mixed = Intake.of(rng.permuted(x, axis=1)).space
+    assert isinstance(mixed, keras_ae.spaces.Array)
+
+
 def test_an_alarm_is_a_p_value_of_at_most_the_rate(detector):
     x = np.concatenate([rows(300, 5), 3 * rows(100, 6)])
     alarm = detector.predict(x) == -1

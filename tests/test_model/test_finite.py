@@ -233,6 +233,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.long  # test_replicas has two workers that stop alike
 def test_replicas_stop_alike():
     program = SPREAD.format(path=[sys.path[0], str(__file__.rsplit("/", 1)[0])])
     done = subprocess.run(

@@ -130,6 +130,18 @@ def test_evaluation_is_the_same_after_loading(tmp_path):
     np.testing.assert_array_equal(twin.sample(3, 0), model.sample(3, 0))
 
 
+def test_a_frozen_network_stays_frozen(tmp_path):
+    model = make()
+    model.encoder.trainable = False
+    model.save(tmp_path / "model.keras")
+    twin = keras.saving.load_model(tmp_path / "model.keras")
+    assert twin.encoder.trainable_variables == []
+    before = twin.encoder.get_weights()
+    fit(twin, 1)
+    for a, b in zip(before, twin.encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 # Seeds.
 
 

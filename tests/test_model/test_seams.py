@@ -19,6 +19,7 @@ from keras_ae.model.batch import Forward
 from keras_ae.parts import heads
 from keras_ae.parts.corruptions import GaussianNoise
 from keras_ae.parts.schedules import Linear
+from tests.kinds import variants
 
 X = np.random.default_rng(0).uniform(size=(32, 8)).astype("float32")
 
@@ -218,6 +219,7 @@ def test_compiled_functions_are_made_once():
     assert len(model.compiled_functions.kept) == 4
 
 
+@pytest.mark.long
 def test_many_models_print_no_warning(caplog):
     with caplog.at_level(logging.WARNING, logger="tensorflow"):
         for seed in range(6):  # after five it would warn
@@ -414,7 +416,7 @@ def test_only_observed_values_are_scored():
     np.testing.assert_allclose(model.reconstruct(x), mean, rtol=1e-5)
 
 
-@pytest.mark.parametrize("variant", registry.variants())
+@pytest.mark.parametrize("variant", variants())
 def test_every_variant_trains_on_rows_with_holes(variant):
     cls = registry.get(variant)
     options, x = cls.contract_case()

@@ -354,7 +354,17 @@ def data(kind):
     return make().astype("float32")
 
 
-@pytest.mark.parametrize("name", KINDS)
+#: Of what the others are built alike; all by `--long`.
+SHORT = {"discretized_logistic", "log_normal", "multinomial", "ordinal"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[pytest.mark.long] * (n not in SHORT))
+        for n in KINDS
+    ],
+)
 def test_a_model_with_it_learns_is_saved_and_served(name, tmp_path):
     x = data(KINDS[name])
     likelihood = {"ordinal": {"levels": 3}} if name == "ordinal" else name

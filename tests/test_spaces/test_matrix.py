@@ -6,6 +6,7 @@ import pytest
 
 import keras_ae
 from keras_ae import spaces
+from tests.kinds import variants
 
 RNG = np.random.default_rng(0)
 N = 12
@@ -29,7 +30,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("space", CASES)
-@pytest.mark.parametrize("name", keras_ae.variants())
+@pytest.mark.parametrize("name", variants())
 def test_a_pass(name, space):
     space, data = CASES[space]
     cls = keras_ae.get(name)

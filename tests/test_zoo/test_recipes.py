@@ -56,7 +56,11 @@ def log_of(runs):
 
 @pytest.mark.parametrize(
     ("binarization", "more"),
-    [(None, {}), ("dynamic", {}), (None, {"kl_warmup": 3})],
+    [
+        pytest.param(None, {}, marks=pytest.mark.long),
+        pytest.param("dynamic", {}, marks=pytest.mark.long),
+        (None, {"kl_warmup": 3}),
+    ],
 )
 def test_kill_and_resume(tmp_path, monkeypatch, binarization, more):
     wanted = recipe(

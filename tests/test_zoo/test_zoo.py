@@ -16,12 +16,18 @@ ROWS = 50  # enough for a likelihood; `keras-ae verify` takes all
 
 
 NAMES = keras_ae.list_presets()
-#: One of each variant that has one; all of them would take too long here.
+ABOUT = [store.metadata(name) for name in NAMES]
+#: One of each variant; all presets by `--long`, as by `keras-ae verify`.
+SHORT = {about["variant"]: about["name"] for about in reversed(ABOUT)}
 LIKELIHOODS = {
     about["variant"]: about["name"]
-    for about in map(store.metadata, NAMES)
+    for about in reversed(ABOUT)
     if "nll" in about["recipe"]["metrics"]
 }
+TRIED = [
+    pytest.param(n, marks=[pytest.mark.long] * (n not in SHORT.values()))
+    for n in NAMES
+]
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -66,6 +72,7 @@ def test_the_recipe_makes_this_architecture(model, about):
     assert shapes[0] == shapes[1]
 
 
+@pytest.mark.parametrize("name", TRIED, indirect=True)
 def test_it_reconstructs_and_generates(name, model, about, splits):
     """Better than the mean of the data; new examples are as bright."""
     _, (x, y) = splits
@@ -82,6 +89,7 @@ def test_it_reconstructs_and_generates(name, model, about, splits):
         assert np.std(drawn, axis=0).mean() > 0.05  # not all the same
 
 
+@pytest.mark.parametrize("name", TRIED, indirect=True)
 def test_the_recorded_figures_are_reproduced(model, about, splits):
     """Those that take seconds; `keras-ae verify` takes all."""
     wanted = dict(about["recipe"]["metrics"])
