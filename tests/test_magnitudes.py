@@ -159,7 +159,7 @@ def assert_finite(values, policy):
         pytest.param(
             number,
             id=f"{number}-{variant}",
-            marks=[] if variant in OWN or options else pytest.mark.long,
+            marks=[] if variant in OWN else pytest.mark.long,
         )
         for number, (variant, options) in enumerate(CASES)
     ],

@@ -145,7 +145,7 @@ def compiled(
 @functools.lru_cache(maxsize=1)
 def trained(cls: type[BaseAutoencoder]) -> tuple[BaseAutoencoder, Rows]:
     """One trained model and its rows, for checks that change neither."""
-    model, x = compiled(cls), rows(cls)
+    model, x = compiled(cls, run_eagerly=True), rows(cls)
     model.fit(x, epochs=2, verbose=0)
     return model, x
 
