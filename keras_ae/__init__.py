@@ -96,9 +96,9 @@ variants = registry.variants
 _LATE = {
     "AnomalyDetector": "keras_ae.sklearn",
     "explore": "keras_ae.jobs.explorer",
-    "fit_sampler": "keras_ae.jobs.samplers",
+    "fit_sampler": "keras_ae.analysis.samplers",
     "report": "keras_ae.jobs.report",
-    "samplers": "keras_ae.jobs.samplers",
+    "samplers": "keras_ae.analysis.samplers",
     "sklearn": "keras_ae.sklearn",
 }
 

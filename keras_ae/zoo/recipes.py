@@ -15,7 +15,8 @@
 A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
 a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
 `"start"`, a preset whose encoder and decoder it starts from, `"kl_warmup"`,
-epochs in which the weight of the KL rises to 1, and `"beta_1"` of Adam. Data
+epochs in which the weight of the KL rises to 1, `"beta_1"` of Adam, and
+`"sampler"`, what `keras_ae.fit_sampler` is to fit afterwards. Data
 may have `"shards"`, a folder of rows on disk that are trained on instead of
 those of that name; see `keras_ae.shards`. Instead of a name they may have
 `"path"`, a file or folder, and the options of `keras_ae.data.load`: a tenth of
@@ -39,6 +40,7 @@ from keras_ae import data as user_data
 from keras_ae import spaces
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
+from keras_ae.analysis import samplers
 from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core import replicas
@@ -180,6 +182,10 @@ def _train(
         callbacks=[run],
         verbose=verbose,
     )
+    if "sampler" in settings:
+        samplers.fit_sampler(
+            model, x, seed=recipe["seed"], **settings["sampler"]
+        )
     return model, run.seconds
 
 
@@ -373,7 +379,7 @@ def described(wanted: dict[str, Any]) -> dict[str, Any]:
 def examples_of_each(x: Rows, y: np.ndarray | None, count: int = 10) -> Rows:
     """The first row of each class, in order; without classes, rows that are
     evenly apart, since some test sets are sorted."""
-    if y is None:
+    if y is None or y.ndim > 1:  # several factors are no classes
         rows = np.linspace(0, len(measures.examples(x)) - 1, count).astype(int)
     else:
         rows = np.unique(y, return_index=True)[1][:count]

@@ -58,7 +58,7 @@ def concrete(cls):
     """All classes below `cls` that can be constructed."""
     for below in cls.__subclasses__():
         own = below.__module__.startswith("keras_ae")
-        # Those that no training fits are in test_jobs/test_samplers.
+        # Those that no training fits are in test_analysis/test_samplers.
         if own and getattr(below, "kind", "") != "sampler":
             if not inspect.isabstract(below):
                 yield below

@@ -257,3 +257,25 @@ def test_recipes_of_the_project_build():
             model = recipes.create(wanted, shape)
         assert model.variant == wanted["model"]["variant"]
         assert set(wanted["metrics"]) <= set(measures._FIGURES)
+
+
+def test_rows_of_each_class_are_shown():
+    x = np.arange(6)
+    shown = recipes.examples_of_each(x, np.array([1, 1, 0, 2, 0, 2]))
+    assert shown.tolist() == [2, 0, 3]
+    factors = np.ones([6, 2])
+    assert recipes.examples_of_each(x, factors, 3).tolist() == [0, 2, 5]
+
+
+def test_a_sampler_is_fitted_after_the_training(tmp_path):
+    wanted = recipe(
+        training=RECIPE["training"]
+        | {"epochs": 1, "sampler": {"kind": "mixture", "components": 3}}
+    )
+    model = recipes.train(wanted, tmp_path, verbose=0)
+    assert model.sampler.components == 3
+    # A training that is complete is not repeated; the law is the same.
+    again = recipes.train(wanted, tmp_path, verbose=0)
+    np.testing.assert_array_equal(
+        again.sample(4, seed=0), model.sample(4, seed=0)
+    )
