@@ -21,6 +21,8 @@ root_doc = "index"
 html_theme = "furo"
 html_title = "keras_ae"
 html_show_sphinx = False
+html_static_path = [str(docs.ROOT / "docs" / "site.css")]
+html_css_files = ["site.css"]
 exclude_patterns = ["docs/gallery/*.md5", "**/GALLERY_HEADER.rst"]
 
 myst_heading_anchors = 3
@@ -42,6 +44,8 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "download_all_examples": False,
     "show_memory": False,
+    "show_signature": False,
+    "write_computation_times": False,  # its pages load scripts from elsewhere
 }
 
 

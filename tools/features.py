@@ -33,7 +33,7 @@ KINDS = {
 }
 LIBRARIES = ("Pythae", "disentanglement_lib", "PyOD", "keras.io, TensorFlow")
 #: Idea -> its name here, of a variant or `kind:name`, and its name in each of
-#: the `LIBRARIES`; "" where it is not there.
+#: the `LIBRARIES`; "" where it is not there, here or elsewhere.
 IDEAS = {
     "Autoencoder": ("autoencoder", "AE", "", "AutoEncoder", "tutorial"),
     "Denoising": ("denoising", "", "", "", "tutorial"),
@@ -65,22 +65,24 @@ IDEAS = {
     "Flow as prior": ("prior:flow", "", "", "", ""),
     "Exemplars as prior": ("prior:exemplar", "", "", "", ""),
     "Mixture fitted to codes": (
-        "prior:fitted_mixture",
+        "sampler:fitted_mixture",
         "GaussianMixtureSampler",
         "",
         "",
         "",
     ),
     "Second VAE of the codes": (
-        "prior:two_stage",
+        "sampler:two_stage",
         "TwoStageVAESampler",
         "",
         "",
         "",
     ),
     "Flow as posterior": ("head:flow", "VAE_LinNF, VAE_IAF", "", "", ""),
+    "Full covariance as posterior": ("head:full_gaussian", "", "", "", ""),
+    "Shares as code (Dirichlet)": ("head:dirichlet", "", "", "", ""),
     "Hyperspherical": ("hyperspherical-vae", "SVAE", "", "", ""),
-    "Poincare ball": ("head:poincare", "PoincareVAE", "", "", ""),
+    "Poincare ball": ("head:wrapped_normal", "PoincareVAE", "", "", ""),
     "Hamiltonian": ("hamiltonian-vae", "HVAE, RHVAE", "", "", ""),
     "Several levels": ("hierarchical-vae", "", "", "", ""),
     "WAE-MMD": ("wae", "WAE_MMD", "", "", ""),
@@ -100,8 +102,8 @@ IDEAS = {
         "",
         "tutorial",
     ),
-    "MS-SSIM": ("head:ms_ssim", "MSSSIM_VAE", "", "", ""),
-    "Masked autoencoder": ("masked-autoencoder", "", "", "", "tutorial"),
+    "MS-SSIM": ("", "MSSSIM_VAE", "", "", ""),
+    "Masked autoencoder": ("masked", "", "", "", "tutorial"),
     "Label as latent (M2)": ("m2", "", "", "", ""),
     "GECO": ("weight:geco", "", "", "", ""),
     "ControlVAE": ("weight:control_vae", "", "", "", ""),
@@ -136,8 +138,9 @@ def side_by_side() -> tables.Table:
 
 
 def _here(ours: str) -> str:
-    """The name in this package, or nothing if nothing is registered so."""
+    """The name in this package; an error if nothing is registered so."""
     kind, _, name = ours.rpartition(":")
-    if name not in registry.names(kind or "variant"):
+    if not name:
         return ""
+    registry.find(kind or "variant", name)
     return f"`{kind}`: `{name}`" if kind else f"`{name}`"

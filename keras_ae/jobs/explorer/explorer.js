@@ -242,11 +242,14 @@ function sharp(canvas) {
   return { context, width, height };
 }
 
+const EDGE = 10;  // of the map, in which the point has place
+
 function drawMap() {
   const { context, width, height } = sharp($("map"));
   const [x0, x1, y0, y1] = page.plane.limits;
   const place = ([u, v]) => [
-    ((u - x0) / (x1 - x0)) * width, ((y1 - v) / (y1 - y0)) * height];
+    EDGE + ((u - x0) / (x1 - x0)) * (width - 2 * EDGE),
+    EDGE + ((y1 - v) / (y1 - y0)) * (height - 2 * EDGE)];
   const circle = ([x, y], radius) => {
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
@@ -281,10 +284,13 @@ function show() {
   drawings[page.output.kind](state.values);
   page.sliders.forEach((slider, i) => {
     $(`slider-${i}`).value = state.z[slider.index];
-    $(`value-${i}`).textContent = state.z[slider.index].toFixed(2);
+    $(`value-${i}`).textContent = rounded(state.z[slider.index]);
   });
   drawMap();
 }
+
+// Two places, and no zero below zero.
+const rounded = (z) => Number(z.toFixed(2)).toFixed(2);
 
 // Moves the point of the map; what the map does not show stays.
 function move(u, v) {
@@ -340,9 +346,10 @@ function start() {
   const point = (event) => {
     const box = map.getBoundingClientRect();
     const [x0, x1, y0, y1] = page.plane.limits;
+    const share = (from, length) => (from - EDGE) / (length - 2 * EDGE);
     move(
-      x0 + ((event.clientX - box.left) / box.width) * (x1 - x0),
-      y1 - ((event.clientY - box.top) / box.height) * (y1 - y0));
+      x0 + share(event.clientX - box.left, box.width) * (x1 - x0),
+      y1 - share(event.clientY - box.top, box.height) * (y1 - y0));
   };
   map.addEventListener("pointerdown", (event) => {
     map.setPointerCapture(event.pointerId);

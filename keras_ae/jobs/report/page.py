@@ -5,6 +5,7 @@ import html as web
 import io
 import json
 import math
+import re
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -65,9 +66,8 @@ def html(report: "Report") -> str:
         parts += [_picture(name, report.pictures[name]) for name in drawn]
         parts.append("</section>")
     if report.missing:
-        rows = [[_words(n), why] for n, why in report.missing.items()]
         parts.append("<section><h2>Not computed</h2>")
-        parts += [_table(("figure", "why"), rows), "</section>"]
+        parts += [_table(("figure", "why"), _missing(report)), "</section>"]
     body = "\n".join(parts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -87,9 +87,8 @@ def markdown(report: "Report") -> str:
             lines += [f"## {section}", "", _TEXTS[section], ""]
             lines += [tables.table(HEAD, rows), ""]
     if report.missing:
-        rows = [[_words(n), why] for n, why in report.missing.items()]
         lines += ["## Not computed", ""]
-        lines += [tables.table(("figure", "why"), rows), ""]
+        lines += [tables.table(("figure", "why"), _missing(report)), ""]
     return "\n".join(lines)
 
 
@@ -120,6 +119,14 @@ def _rows(report: "Report", names: list[str]) -> list[list[str]]:
     ]
 
 
+def _missing(report: "Report") -> list[list[str]]:
+    """Names of what is missing, and why; those of one reason in one row."""
+    names: dict[str, list[str]] = {}
+    for name, why in report.missing.items():
+        names.setdefault(why, []).append(_words(name))
+    return [[", ".join(those), why] for why, those in names.items()]
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
@@ -143,9 +150,10 @@ def _value(figure: dict[str, Any]) -> str:
 
 
 def _how(figure: dict[str, Any]) -> str:
-    return "; ".join(
-        filter(None, [figure.get("estimator"), f"{figure['rows']:,} rows"])
-    )
+    parts = [figure.get("estimator"), f"{figure['rows']:,} rows"]
+    if isinstance(figure["value"], list):
+        parts.insert(0, f"of {len(figure['value'])}, the largest first")
+    return "; ".join(filter(None, parts))
 
 
 def _table_of_facts(about: dict[str, str]) -> str:
@@ -159,13 +167,18 @@ def _table_of_facts(about: dict[str, str]) -> str:
 def _table(head: tuple[str, ...], rows: list[list[str]]) -> str:
     cells = "".join(f"<th scope='col'>{name}</th>" for name in head)
     body = "".join(
-        "<tr>" + "".join(f"<td>{web.escape(c)}</td>" for c in row) + "</tr>"
+        "<tr>" + "".join(f"<td>{_code(c)}</td>" for c in row) + "</tr>"
         for row in rows
     )
     return (
         '<div class="wide"><table><thead><tr>'
         f"{cells}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _code(text: str) -> str:
+    """A text with `code` in it as HTML."""
+    return re.sub("`(.+?)`", r"<code>\1</code>", web.escape(text))
 
 
 def _picture(name: str, figure: Figure) -> str:
