@@ -42,9 +42,10 @@ def table(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
             f"The tables have other columns. Expected {[*real]} in both. "
             f"Received: {[*drawn]}"
         )
-    panels = len(real.columns) + 2
-    width = min(WIDE, panels)
-    rows = math.ceil(panels / width)
+    count = len(real.columns)
+    width = min(WIDE, count + 2)
+    last = count + (count % width == width - 1)  # two more, in one row
+    rows = math.ceil((last + 2) / width)
     figure = Figure((2.6 * width, 2.2 * rows), layout="constrained")
     axes = figure.subplots(rows, width, squeeze=False).ravel()
     for axis, name in zip(axes, real, strict=False):
@@ -54,13 +55,13 @@ def table(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
         axis.set_yticks([])
     axes[0].legend(["real", "drawn"], fontsize=7)
     for axis, frame, name in zip(
-        axes[panels - 2 : panels], (real, drawn), ("real", "drawn"), strict=True
+        axes[last : last + 2], (real, drawn), ("real", "drawn"), strict=True
     ):
         axis.imshow(associations(frame), vmin=0, vmax=1, cmap="viridis")
         axis.set_title(f"associations, {name}", fontsize=9)
         axis.set_xticks([])
         axis.set_yticks([])
-    for axis in axes[panels:]:
+    for axis in (*axes[count:last], *axes[last + 2 :]):
         axis.remove()
     return figure
 

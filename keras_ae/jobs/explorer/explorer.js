@@ -256,7 +256,7 @@ function drawMap() {
   };
   page.plane.points.forEach((point, i) => {
     context.fillStyle = color(page.plane.labels[i] ?? 0);
-    context.globalAlpha = 0.6;
+    context.globalAlpha = 0.8;
     circle(place(point), 2.5);
     context.fill();
   });

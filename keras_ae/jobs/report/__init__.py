@@ -160,7 +160,7 @@ def _about(case: Case) -> dict[str, str]:
     return {
         "variant": type(model).__name__,
         "name": model.name,
-        "examples": f"{type(model.space).__name__} {model.space.shape}",
+        "examples": f"{type(model.space).__name__} {model.space.row_shape}",
         "code": f"{model.encoder.event_shape}, {_class(model.encoder.head)}",
         "likelihood": _class(model.decoder.head),
         "prior": _class(model.prior),
