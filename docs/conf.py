@@ -43,6 +43,7 @@ sphinx_gallery_conf = {
     "reset_modules": (),
     "remove_config_comments": True,
     "download_all_examples": False,
+    "capture_repr": (),  # what is printed is shown, not what is returned
     "show_memory": False,
     "show_signature": False,
     "write_computation_times": False,  # its pages load scripts from elsewhere

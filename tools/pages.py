@@ -23,9 +23,9 @@ SYMBOLS = {
     "p(z)": "`model.prior`; in a hook `forward.prior`",
     "log p(x|z)": "minus the term `reconstruction`",
     "KL": "the term `kl`",
-    "f(x": "`model.embed(x)`",
-    "g(": "the mean of `model.decode(z)`",
-    "D(": "`model.discriminator`",
+    "f": "`model.embed(x)`",
+    "g": "the mean of `model.decode(z)`",
+    "D": "`model.discriminator`",
     "step": "`moment.step`",
     "x~": '`forward.extras["corrupted"]`',
 }
@@ -121,7 +121,7 @@ def _variant(name: str) -> str:
     symbols = [
         [f"`{symbol}`", meaning]
         for symbol, meaning in SYMBOLS.items()
-        if symbol in formula
+        if re.search(rf"(?<!\w){re.escape(symbol)}(?!\w)", formula)
     ] + [
         [f"`{word}`", f"the argument `{word}`"]
         for word in cls.parameters()
