@@ -25,11 +25,12 @@ ANNEALED = {"linear": {"start": 1.0, "end": 0.5, "steps": 10_000}}
 class CategoricalVAE(VAE):
     """VAE whose code is a class, or several of them.
 
-    With `latent_dim=(8, 10)` it is eight numerals of ten values. A draw of a class has no gradient. In training the largest of the perturbed
-    logits gives way to their softmax, whose gradient is that of the logits;
-    the lower its temperature, the nearer to classes, and the larger the
-    variance of the gradient. Everywhere else codes are drawn as classes, so
-    that `evaluate` gives the bound. `embed` gives the classes' probabilities.
+    With `latent_dim=(8, 10)` it is eight numerals of ten values. A draw of a
+    class has no gradient. In training the largest of the perturbed logits
+    gives way to their softmax, whose gradient is that of the logits; the lower
+    its temperature, the nearer to classes, and the larger the variance of the
+    gradient. Everywhere else codes are drawn as classes, so that `evaluate`
+    gives the bound. `embed` gives the classes' probabilities.
 
     Formula:
         z = softmax((logits(x) + g) / temperature),  g ~ Gumbel(0, 1)
