@@ -322,8 +322,8 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     every epoch and the test images once, from seed 0. With `"condition":
     "labels"` x is the tuple of images and labels that conditional variants
     take. With `"frame": true` the rows of a table of numbers are a data frame,
-    with the columns' names. With `"shards": FOLDER` the training images are those that
-    `keras_ae.shards.write` wrote there, and y is None.
+    with the columns' names. With `"shards": FOLDER` the training images are
+    those that `keras_ae.shards.write` wrote there, and y is None.
     """
     return _examples(recipe)[1]
 
