@@ -47,6 +47,7 @@ from keras_ae.variants.adversarial import BaseAdversarial as BaseAdversarial  # 
 from keras_ae.variants.autoencoder import Autoencoder as Autoencoder  # noqa: E402
 from keras_ae.variants.beta_tcvae import BetaTCVAE as BetaTCVAE  # noqa: E402
 from keras_ae.variants.beta_vae import BetaVAE as BetaVAE  # noqa: E402
+from keras_ae.variants.categorical_vae import CategoricalVAE as CategoricalVAE  # noqa: E402
 from keras_ae.variants.ciwae import CIWAE as CIWAE  # noqa: E402
 from keras_ae.variants.conditional_vae import ConditionalVAE as ConditionalVAE  # noqa: E402
 from keras_ae.variants.contractive import (  # noqa: E402

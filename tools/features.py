@@ -81,6 +81,7 @@ IDEAS = {
     "Flow as posterior": ("head:flow", "VAE_LinNF, VAE_IAF", "", "", ""),
     "Full covariance as posterior": ("head:full_gaussian", "", "", "", ""),
     "Shares as code (Dirichlet)": ("head:dirichlet", "", "", "", ""),
+    "Classes as code (Gumbel)": ("categorical-vae", "", "", "", ""),
     "Hyperspherical": ("hyperspherical-vae", "SVAE", "", "", ""),
     "Poincare ball": ("head:wrapped_normal", "PoincareVAE", "", "", ""),
     "Hamiltonian": ("hamiltonian-vae", "HVAE, RHVAE", "", "", ""),

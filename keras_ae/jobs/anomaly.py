@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from keras_ae import spaces
 from keras_ae.core import validation
+from keras_ae.jobs import core_rows
 from keras_ae.jobs import scores as kinds
 from keras_ae.jobs import training
 from keras_ae.jobs.intake import Intake
@@ -69,6 +70,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             rows; where several scores are combined twice as many, since one
             half says how they compare. Of a long series its end. Defaults to
             0.2.
+        outliers: Whether a good part of the rows given to `fit` may be
+            anomalies (outlier detection, without labels). Models then learn
+            from the half of the rows that looks most normal; among the rows
+            held out the anomalies stay, so that there are fewer false alarms
+            than stated. Defaults to False: the rows are normal but for a few
+            (novelty detection).
         features: A Keras model in front, such as a pretrained network for
             images, whose outputs are the rows of numbers. Defaults to none.
         steps: Training steps of 128 rows. Defaults to 3,000; to 0, the model
@@ -110,6 +117,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         scores: str | dict | kinds.BaseScore | Sequence | None = None,
         false_alarm_rate: float = 0.05,
         calibration: float = 0.2,
+        outliers: bool = False,
         features: keras.Model | None = None,
         steps: int | None = None,
         seed: int = 0,
@@ -118,6 +126,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.scores = scores
         self.false_alarm_rate = false_alarm_rate
         self.calibration = calibration
+        self.outliers = outliers
         self.features = features
         self.steps = steps
         self.seed = seed
@@ -148,12 +157,23 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         train, *held = training.split(self.intake_, x, share, halves, self.seed)
         self.long_ = train.total is not None
         conformal.allowed(held[-1].size, rate)
+        ruler = held[0] if halves > 1 else None
         training.check_varied(train.rows)
+        if validation.check_type("outliers", self.outliers, bool):
+            if given is not None:
+                raise ValueError(
+                    "What a given model learns from is its owner's choice. "
+                    "Expected outliers=False, or a detector that makes its "
+                    f"own models. Received: a {type(given).__name__}"
+                )
+            train = core_rows.core(
+                scores, self.intake_.space, train, ruler, self.seed
+            )
         learned = training.models(
             scores, given, self.intake_.space, train.rows, self.steps, self.seed
         )
         self.views_ = [
-            View.of(score, own, train, held[0] if halves > 1 else None)
+            View.of(score, own, train, ruler)
             for score, own in zip(scores, learned, strict=True)
         ]
         self.calibration_ = np.sort(self._abnormality(held[-1]))

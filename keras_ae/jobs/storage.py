@@ -32,7 +32,7 @@ FORMAT_VERSION = 1
 ABOUT = "detector.json"
 ARRAYS = "arrays.npz"
 #: Arguments of the detector that are plain numbers.
-PLAIN = ("false_alarm_rate", "calibration", "steps", "seed")
+PLAIN = ("false_alarm_rate", "calibration", "outliers", "steps", "seed")
 #: Largest difference of a SavedModel from Python, relative to the largest
 #: score, or 1: what operations in another order may do in single precision.
 TOLERANCE = 1e-3
@@ -129,7 +129,7 @@ def load(
             given[about["model"]],
             scores=scores if about["chosen"] else None,
             features=features,
-            **{name: about["arguments"][name] for name in PLAIN},
+            **{n: v for n, v in about["arguments"].items() if n in PLAIN},
         )
         detector.intake_ = Intake(
             space, arrays.get("mean"), arrays.get("scale"), features

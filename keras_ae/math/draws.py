@@ -70,6 +70,21 @@ def normal(shape: Shape | tf.Tensor, seed: Seed | RowSeed) -> tf.Tensor:
     return _by_rows(tf.random.stateless_normal, shape, seed)
 
 
+def gumbel(shape: Shape | tf.Tensor, seed: Seed | RowSeed) -> tf.Tensor:
+    """Standard Gumbel numbers, float32: added to logits, the largest is a
+    draw of the classes.
+
+    Formula:
+        -log(-log(u)),  u ~ U(0, 1)
+
+    Args:
+        shape: Shape of the result.
+        seed: Of TensorFlow Probability, or of rows.
+    """
+    u = uniform(shape, seed) + 2.0**-24  # now from neither end
+    return -tf.math.log(-tf.math.log(u))
+
+
 def gamma(n: tf.Tensor, alpha: tf.Tensor, seed: Seed | RowSeed) -> tf.Tensor:
     """Draws of gamma distributions of rate 1, reparameterized, float32.
 
@@ -245,6 +260,20 @@ class Dirichlet(Rowwise, tfd.Dirichlet):
         parts = tf.maximum(gamma(n, self.concentration, seed), 1e-30)
         shares = parts / tf.reduce_sum(parts, axis=-1, keepdims=True)
         return tf.maximum(shares, 1e-30)
+
+
+class OneHot(Rowwise, tfd.OneHotCategorical):
+    """`tfd.OneHotCategorical` by its logits, with draws by `gumbel`."""
+
+    def _sample_n(self, n: tf.Tensor, seed: Seed | RowSeed = None) -> tf.Tensor:
+        scores = self.perturbed([n], seed)
+        classes = tf.argmax(scores, axis=-1)
+        return tf.one_hot(classes, scores.shape[-1], dtype=self.dtype)
+
+    def perturbed(self, shape: Shape | list, seed: Seed | RowSeed) -> tf.Tensor:
+        """Logits and Gumbel numbers, `[*shape, B, classes]`."""
+        full = tf.concat([shape, tf.shape(self.logits)], 0)
+        return self.logits + gumbel(full, seed)
 
 
 class StudentT(Rowwise, tfd.StudentT):

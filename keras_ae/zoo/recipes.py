@@ -69,7 +69,7 @@ RUNS = Path("runs")
 PICTURE = "picture.png"
 #: What `data` does for each binarization.
 _PREPROCESSING = {
-    None: "values in [0, 1]",
+    None: "none, as `keras_ae.datasets.load` gives them",
     "dynamic": "bits drawn from values in [0, 1]: training images anew at "
     "every epoch, test images once from seed 0",
 }
@@ -321,8 +321,9 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     With `"binarization": "dynamic"` the training images are drawn anew at
     every epoch and the test images once, from seed 0. With `"condition":
     "labels"` x is the tuple of images and labels that conditional variants
-    take. With `"shards": FOLDER` the training images are those that
-    `keras_ae.shards.write` wrote there, and y is None.
+    take. With `"frame": true` the rows of a table of numbers are a data frame,
+    with the columns' names. With `"shards": FOLDER` the training images are
+    those that `keras_ae.shards.write` wrote there, and y is None.
     """
     return _examples(recipe)[1]
 
@@ -335,6 +336,8 @@ def _examples(
     if "path" in wanted:
         return splits_of.of_file(wanted, int(verbose == 1))
     (x, y), (x_test, y_test) = datasets.load(wanted["name"])
+    if wanted.get("frame"):
+        x, x_test = (datasets.framed(wanted["name"], a) for a in (x, x_test))
     space = user_data.space_of(x)
     if "shards" in wanted:
         surplus = sorted(set(wanted) - {"name", "shards", "window"})

@@ -14,6 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import keras_ae
 from keras_ae import AnomalyDetector
+from keras_ae.jobs import core_rows
 from keras_ae.jobs import learned
 from keras_ae.jobs import scores as kinds
 from keras_ae.jobs import training
@@ -86,6 +87,31 @@ def test_rows_whose_neighbours_are_alike_are_curves(kept, waves):
     # Without their order they are columns again.
     mixed = Intake.of(rng.permuted(x, axis=1)).space
     assert isinstance(mixed, keras_ae.spaces.Array)
+
+
+def test_outliers_among_the_rows_are_not_learned_from():
+    """A fifth of the rows, off the plane where the others are."""
+    rng = np.random.default_rng(0)
+    plane = rng.normal(size=(2, 6))
+    x = rng.normal(size=(500, 2)) @ plane
+    odd = np.arange(500) % 5 == 0
+    x[odd] += rng.normal(size=(100, 6))
+    far = np.abs(x @ scipy.linalg.null_space(plane)).max(axis=1) > 1e-6
+    assert (far == odd).all()
+    intake = Intake.of(x)
+    train = training.Part(intake.rows(x))
+    scores = training.chosen("elbo", None)
+    kept = core_rows.core(scores, intake.space, train, None, seed=0)
+    assert kept.size == 250
+    places = {row.tobytes() for row in kept.rows}
+    taken = [row.tobytes() in places for row in train.rows[odd]]
+    # Of a half taken by chance 50 of the 100 are expected, at least 30.
+    assert sum(taken) < 15
+
+
+def test_a_given_model_learns_from_all_that_it_is_given(vae):
+    with pytest.raises(ValueError, match="outliers=False.*a VAE"):
+        AnomalyDetector(vae, steps=0, outliers=True).fit(rows())
 
 
 def test_an_alarm_is_a_p_value_of_at_most_the_rate(detector):

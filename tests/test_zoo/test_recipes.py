@@ -279,3 +279,12 @@ def test_a_sampler_is_fitted_after_the_training(tmp_path):
     np.testing.assert_array_equal(
         again.sample(4, seed=0), model.sample(4, seed=0)
     )
+
+
+def test_a_table_of_numbers_as_a_frame():
+    wanted = recipe(data={"name": "wine", "frame": True})
+    (x, _), (x_test, _) = recipes.data(wanted)
+    assert x.columns[0] == x_test.columns[0] == "alcohol"
+    assert x.shape == (143, 13)
+    with pytest.raises(ValueError, match="'digits' has no named columns"):
+        recipes.data(recipe(data={"name": "digits", "frame": True}))

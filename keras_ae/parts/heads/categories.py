@@ -12,6 +12,7 @@ from keras_ae.core import validation
 from keras_ae.core.types import Shape
 from keras_ae.math import densities
 from keras_ae.math import discrete
+from keras_ae.math import draws
 from keras_ae.parts.heads.base import RARE
 from keras_ae.parts.heads.base import BaseHead
 from keras_ae.parts.heads.base import Range
@@ -64,7 +65,7 @@ class Categorical(BaseHead):
 
     def distribution(self, logits: tf.Tensor) -> tfd.Distribution:
         """See `BaseHead.distribution`."""
-        return tfd.OneHotCategorical(logits=logits, dtype=tf.float32)
+        return draws.OneHot(logits=logits, dtype=tf.float32)
 
     def start_from(
         self, mean: np.ndarray, variance: np.ndarray

@@ -94,6 +94,27 @@ class SymmetricDirichlet(BasePrior):
         return tfd.Independent(shares, len(self.event_shape) - 1)
 
 
+@registry.register("uniform_categorical")
+class UniformCategorical(BasePrior):
+    """One-hot vectors along the last axis, all equally likely.
+
+    Example:
+        >>> prior = UniformCategorical()
+        >>> prior.build((None, 4))
+        >>> float(prior.distribution(None).prob([0.0, 1.0, 0.0, 0.0]))
+        0.25
+    """
+
+    def distribution(
+        self, encode: Callable[[tf.Tensor], tfd.Distribution]
+    ) -> tfd.Distribution:
+        """See `BasePrior.distribution`."""
+        del encode  # does not depend on data
+        zeros = tf.zeros(self.event_shape)
+        classes = draws.OneHot(logits=zeros, dtype=tf.float32)
+        return tfd.Independent(classes, len(self.event_shape) - 1)
+
+
 @registry.register("wrapped_normal")
 class HyperbolicNormal(BasePrior):
     """A normal on the Poincare ball, around its center, for

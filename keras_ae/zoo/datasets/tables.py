@@ -25,6 +25,25 @@ def bundled(name: str) -> tuple:
     return _every_fifth(*load(return_X_y=True, **options))
 
 
+def framed(name: str, x: np.ndarray) -> Any:
+    """Rows of a bundled table as a data frame, with the columns' names.
+
+    Raises:
+        ValueError: If the set is none of scikit-learn's tables.
+    """
+    import pandas as pd
+    import sklearn.datasets
+
+    load = getattr(sklearn.datasets, f"load_{name}", None)
+    names = getattr(load and load(), "feature_names", ())
+    if np.ndim(x) != 2 or len(names) != x.shape[1]:
+        raise ValueError(
+            f"{name!r} has no named columns. Expected a table that comes with "
+            "scikit-learn, such as 'wine'."
+        )
+    return pd.DataFrame(x, columns=names)
+
+
 def adult() -> tuple:
     """Frames of 14 columns; labels 1 for more than 50,000 dollars a year.
 
