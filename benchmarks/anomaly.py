@@ -5,9 +5,10 @@ rows, one detector with its defaults for all of them. Setting "semi": the first
 half of the normal rows trains, the others and all anomalies are judged;
 "unsup": a bootstrap of all rows trains `AnomalyDetector(outliers=True)`, all
 rows are judged (that it learns from half of the rows, after 100 steps, was
-decided with seven of these tables in sight). Published are means of five seeds (Livernoche, Jain, Hezaveh,
-Ravanbakhsh, 2024. On Diffusion Modeling for Anomaly Detection. ICLR). Results
-are kept after each table, and a run goes on where the last one ended.
+decided with seven of these tables in sight).
+Published are means of five seeds (Livernoche, Jain, Hezaveh, Ravanbakhsh,
+2024. On Diffusion Modeling for Anomaly Detection. ICLR). Results are kept
+after each table, and a run goes on where the last one ended.
 """
 
 import argparse
