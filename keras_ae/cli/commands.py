@@ -381,11 +381,19 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 def run_reproduce(arguments: argparse.Namespace) -> int:
     """Recompute rows of the table of published numbers; 1 if some differ."""
-    if arguments.row:
+    limited = arguments.budget is not None
+    if limited and arguments.row:
+        raise ValueError(
+            "A budget chooses the row. Expected a row or --budget. Received: "
+            f"{arguments.row!r} and --budget {arguments.budget:g}"
+        )
+    if limited:
+        rows = [reproduction.within(arguments.budget)]
+    elif arguments.row:
         rows = [reproduction.find(arguments.row)]
     else:
         rows = reproduction.recorded_rows()
-    runs = arguments.runs if arguments.train else None
+    runs = arguments.runs if arguments.train or limited else None
     return checks.reproduce(rows, runs, _verbose(arguments), arguments.json)
 
 

@@ -302,6 +302,13 @@ def _parsers(
         action="store_true",
         help="train the recipe first, instead of taking the bundled weights",
     )
+    added.add_argument(
+        "--budget",
+        type=float,
+        metavar="MINUTES",
+        help="train the row of the best -log p(x) of MNIST that was trained "
+        "in so many minutes on two cores; measuring it comes on top",
+    )
     added.add_argument("--runs", default="runs", help="as in `train`")
     figures(added)
     added = command("sheet", "draw the pictures of all presets side by side")

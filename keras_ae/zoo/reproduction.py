@@ -7,12 +7,14 @@ from there; `tables.published` draws it up.
 
 import dataclasses
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
 
 from keras_ae.analysis import measures
 from keras_ae.core import registry
+from keras_ae.core import validation
 from keras_ae.zoo import recipes
 from keras_ae.zoo import store
 
@@ -244,6 +246,29 @@ def find(key: str) -> Row:
     if key not in rows:
         raise ValueError(registry.unknown("row", key, rows))
     return rows[key]
+
+
+def within(minutes: float) -> Row:
+    """The row of the lowest -log p(x) of MNIST, binarized anew at every epoch,
+    whose training took at most so many minutes on two processor cores.
+
+    Raises:
+        ValueError: If none did.
+    """
+    wanted = {"name": "mnist", "binarization": "dynamic"}
+    times, figures = {}, {}
+    for row in recorded_rows():
+        about = store.metadata(row.preset)
+        same = wanted.items() <= about["data"].items()
+        if same and row.figure == "negative_log_likelihood":
+            times[row] = about["wall_time"] / 60
+            figures[row] = about["metrics"][row.figure]["value"]
+    fits = [row for row in times if times[row] <= minutes]
+    if not fits:
+        least = min(times.values(), default=math.inf)
+        expected = f"at least {least:.1f}, minutes of the fastest training"
+        raise ValueError(validation.invalid("budget", expected, minutes))
+    return min(fits, key=figures.__getitem__)
 
 
 def recorded_rows() -> list[Row]:

@@ -191,6 +191,40 @@ def test_training_again_gives_the_recorded_number(zoo, capsys):
     assert f"{about['squared_error']['value']:.4g}" in capsys.readouterr().out
 
 
+def test_a_budget_chooses_the_best_row_that_fits(monkeypatch):
+    #: Preset -> binarization, minutes, nats.
+    known = {
+        "slow": ("dynamic", 40, 80.0),
+        "good": ("dynamic", 14, 83.0),
+        "fast": ("dynamic", 2, 90.0),
+        "grey": (None, 1, 1.0),
+    }
+    rows = [
+        dataclasses.replace(ROW, preset=name, figure="negative_log_likelihood")
+        for name in known
+    ]
+    monkeypatch.setattr(reproduction, "recorded_rows", lambda: rows)
+
+    def metadata(name):
+        binarization, minutes, value = known[name]
+        return {
+            "data": {"name": "mnist", "binarization": binarization},
+            "wall_time": 60 * minutes,
+            "metrics": {"negative_log_likelihood": {"value": value}},
+        }
+
+    monkeypatch.setattr(store, "metadata", metadata)
+    chosen = {m: reproduction.within(m).preset for m in (2, 13, 15, 99)}
+    assert chosen == {2: "fast", 13: "fast", 15: "good", 99: "slow"}
+    with pytest.raises(ValueError, match="budget.*at least 2.0, minutes"):
+        reproduction.within(1)
+
+
+def test_a_budget_and_a_row(capsys):
+    assert cli.main(["reproduce", "vae", "--budget", "15"]) == 2
+    assert "Expected a row or --budget" in capsys.readouterr().err
+
+
 def test_an_unknown_row(capsys):
     assert cli.main(["reproduce", "vea"]) == 2
     assert "Unknown row. Expected one of ['vae', " in capsys.readouterr().err
