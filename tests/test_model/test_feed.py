@@ -49,7 +49,8 @@ def test_bytes_are_not_copied():
         [sys.executable, "-c", program], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split()[-1]) < 190
+    # Threads keep some 10 to 30 MB of their own; a copy would add 200.
+    assert float(done.stdout.split()[-1]) < 230
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])

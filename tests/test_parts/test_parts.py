@@ -245,6 +245,10 @@ def test_prior_density_agrees_with_its_draws(part):
         # Uniform over the shares of two: of density 1.
         np.testing.assert_allclose(distribution.log_prob(z), 0, atol=1e-5)
         return
+    if part.__name__ == "UniformCategorical":
+        np.testing.assert_allclose(distribution.prob(z), 0.5, rtol=1e-6)
+        assert abs(np.mean(z[:, 0]) - 0.5) < 5 * 0.5 / np.sqrt(20_000)
+        return
     # Share of draws in a square against the density summed over its cells.
     edges = np.linspace(-1.0, 1.0, 201)
     middle = (edges[1:] + edges[:-1]) / 2
