@@ -79,7 +79,7 @@ def agree(recorded: dict[str, Any], found: dict[str, Any]) -> bool:
     rounding = {
         "nats": 1e-4,
         "%": recorded.get("standard_error", 0.0) / 4,
-    }.get(recorded["unit"], 2e-6)  # both are rounded to 6 decimals
+    }.get(recorded["unit"], 1.5e-6)  # one in the last of 6 decimals
     return math.isclose(
         recorded["value"], found["value"], rel_tol=1e-4, abs_tol=rounding
     )

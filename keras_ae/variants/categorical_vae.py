@@ -78,7 +78,6 @@ class CategoricalVAE(VAE):
         """See `VAE.draw`; soft in training."""
         if not moment.training:
             return super().draw(posterior, moment)
-        shape = () if self.samples == 1 else (self.samples,)
         seed = moment.seed(len(posterior.event_shape))
-        scores = posterior.distribution.perturbed(shape, seed)
+        scores = posterior.distribution.perturbed(self.sample_shape, seed)
         return tf.nn.softmax(scores / self.temperature(moment.step))

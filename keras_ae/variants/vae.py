@@ -75,9 +75,13 @@ class VAE(BaseAutoencoder):
             self.prior.build((None, *self.encoder.event_shape), input_shape)
 
     def draw(self, posterior: tfd.Distribution, moment: Moment) -> tf.Tensor:
-        """See `BaseAutoencoder.draw`; one sample axis if there are several."""
-        shape = () if self.samples == 1 else (self.samples,)
-        return moment.sample(posterior, shape)
+        """See `BaseAutoencoder.draw`."""
+        return moment.sample(posterior, self.sample_shape)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Axes in front of what `draw` gives: one if there are several."""
+        return () if self.samples == 1 else (self.samples,)
 
     def loss_terms(
         self, forward: Forward, moment: Moment

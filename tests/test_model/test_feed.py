@@ -49,7 +49,7 @@ def test_bytes_are_not_copied():
         [sys.executable, "-c", program], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    # Threads keep some 10 to 30 MB of their own; a copy would add 200.
+    # Seen: up to 197. A copy would add 200.
     assert float(done.stdout.split()[-1]) < 230
 
 
