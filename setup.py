@@ -116,6 +116,7 @@ setup(
         "keras_ae.jobs.explorer": ["explorer.*"],
         "keras_ae.zoo.data": [
             "*.json",
+            "figures/*.json",
             "presets/*.json",
             "presets/*/*",
             "recipes/*.json",

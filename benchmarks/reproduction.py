@@ -20,7 +20,8 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [reproduction.find(key) for key in arguments.rows]
     results, lines = {}, []
-    for row in rows or reproduction.recorded_rows():
+    every = filter(reproduction.is_kept, reproduction.recorded_rows())
+    for row in rows or every:
         result = reproduction.recompute(row)
         head, (line,) = tables.reproduced(result)
         lines.append([row.key, *line])

@@ -1,6 +1,7 @@
 """Figures that are recomputed and compared, and how figures are printed."""
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,6 +75,19 @@ def reproduce(
     if as_json:
         print_json(found)
     return int(wrong > 0)
+
+
+def kept(rows: Iterable[reproduction.Row]) -> list[reproduction.Row]:
+    """The rows that weights recompute; the others are named on stderr."""
+    here = {row: reproduction.is_kept(row) for row in rows}
+    absent = [row.key for row, there in here.items() if not there]
+    if absent:
+        print(
+            "Left out, since their weights are not kept (--train trains "
+            f"them): {', '.join(absent)}",
+            file=sys.stderr,
+        )
+    return [row for row, there in here.items() if there]
 
 
 def print_figures(metrics: dict[str, Any], as_json: bool) -> None:

@@ -393,6 +393,8 @@ def run_reproduce(arguments: argparse.Namespace) -> int:
         rows = [reproduction.find(arguments.row)]
     else:
         rows = reproduction.recorded_rows()
+        if not arguments.train:
+            rows = checks.kept(rows)
     runs = arguments.runs if arguments.train or limited else None
     return checks.reproduce(rows, runs, _verbose(arguments), arguments.json)
 

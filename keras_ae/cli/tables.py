@@ -216,7 +216,7 @@ def published() -> Table:
     ]
     rows = []
     for row in reproduction.recorded_rows():
-        about = store.metadata(row.preset)
+        about = reproduction.about(row)
         figure = about["metrics"][row.figure]
         rows.append(
             [

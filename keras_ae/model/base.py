@@ -93,8 +93,8 @@ class BaseAutoencoder(
     #: Those of them that are one number a batch, not one for each example: a
     #: statistic of the batch, which `sample_weight` does not weigh.
     batch_statistics: frozenset[str] = frozenset()
-    #: Draws of the code of each example in the objective.
-    samples = 1
+    #: Axes of the draws of the code in the objective, before the batch's.
+    sample_shape: tuple[int, ...] = ()
     #: What `create` puts on the encoder, and by default on the decoder.
     posterior_head: Callable[[], heads.BaseHead] = heads.Point
     likelihood_head: Callable[[], heads.BaseHead] = functools.partial(

@@ -102,7 +102,7 @@ def jit_compile_for(
         return Choice(False, "the number of steps is not known")
     weights = [math.prod(v.shape) for v in model.trainable_variables]
     cost = COMPILATION * len(weights) * shapes
-    work = sum(weights) * model.samples
+    work = sum(weights) * math.prod(model.sample_shape)
     needed = math.ceil(cost / (GAIN + GAIN_OF_WEIGHT * work))
     reason = f"{choice.reason}, {steps} steps in all, {needed} pay for XLA"
     return Choice(steps >= needed, reason)

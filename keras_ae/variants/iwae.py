@@ -26,14 +26,16 @@ class IWAE(VAE):
 
     The bound rises with the number of draws K towards log p(x), which lets
     the posterior be less simple than the encoder's Gaussian. With K = 1 it is
-    the VAE's bound, its KL estimated from the draw.
+    the VAE's bound, its KL estimated from the draw. A mean of several such
+    bounds, of M groups of draws, tells the encoder more.
 
     Formula:
-        w_k = p(x|z_k) p(z_k) / q(z_k|x),  z_k ~ q(z|x)
-        loss = -log(mean_k w_k)
+        w_mk = p(x|z_mk) p(z_mk) / q(z_mk|x),  z_mk ~ q(z|x)
+        loss = -mean_m log(mean_k w_mk)
 
     Args:
-        samples: Draws K for each example. Defaults to 5.
+        samples: Draws K in a group. Defaults to 5.
+        groups: Number M of groups for each example. Defaults to 1.
         gradient: `"reparameterized"`, or `"doubly_reparameterized"`: of the
             same mean and less variance for the encoder, the more draws the
             less. Defaults to the first.
@@ -45,12 +47,14 @@ class IWAE(VAE):
         TensorShape([5, 3, 2])
 
     Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
-        Autoencoders. ICLR. https://arxiv.org/abs/1509.00519. Tucker, Lawson,
+        Autoencoders. ICLR. https://arxiv.org/abs/1509.00519. Rainforth et
+        al., 2018. Tighter Variational Bounds are Not Necessarily Better,
+        equation 9. ICML. https://arxiv.org/abs/1802.04537. Tucker, Lawson,
         Gu, Maddison, 2019. Doubly Reparameterized Gradient Estimators for
         Monte Carlo Objectives. https://arxiv.org/abs/1810.04152
     """
 
-    terms = VAE.terms | {"bound": "-log(mean_k w_k), nats"}
+    terms = VAE.terms | {"bound": "-mean_m log(mean_k w_mk), nats"}
 
     def __init__(
         self,
@@ -59,15 +63,18 @@ class IWAE(VAE):
         prior: str | dict | priors.BasePrior | None = None,
         *,
         samples: int = 5,
+        groups: int = 1,
         gradient: str = GRADIENTS[0],
         **kwargs: Any,
     ):
         super().__init__(encoder, decoder, prior, samples=samples, **kwargs)
+        self.groups = validation.check_count("groups", groups)
         self.gradient = validation.check_in("gradient", gradient, GRADIENTS)
 
-    def draw(self, posterior: tfd.Distribution, moment: Moment) -> tf.Tensor:
-        """See `BaseAutoencoder.draw`; `[K, B, ...]` for every K."""
-        return moment.sample(posterior, (self.samples,))
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """See `VAE.sample_shape`; one axis always."""
+        return (self.groups * self.samples,)
 
     def forward(self, batch: Batch, moment: Moment) -> Forward:
         """See `BaseAutoencoder.forward`; doubly reparameterized, the way
@@ -87,7 +94,9 @@ class IWAE(VAE):
             likelihood,
             extras,
         )
-        extras["path"] = self.path_share(self.log_weights(forward))
+        log_weights = self.log_weights(forward)
+        shares = self.path_share(self.in_groups(log_weights))
+        extras["path"] = tf.reshape(shares, tf.shape(log_weights))
         return forward
 
     def loss_terms(
@@ -98,7 +107,7 @@ class IWAE(VAE):
         return super().loss_terms(forward, moment) | bounds_by_name
 
     def log_weights(self, forward: Forward) -> tf.Tensor:
-        """Logarithms of the weights of the draws, `[K, B]`."""
+        """Logarithms of the weights of the draws, `[M * K, B]`."""
         return bounds.importance_weights(
             forward.batch.target,
             forward.latent,
@@ -109,17 +118,23 @@ class IWAE(VAE):
         )
 
     def bound_terms(self, log_weights: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The terms made of the weights of the draws, `[K, B]`."""
-        return {"bound": -self.bound(log_weights)}
+        """The terms made of the weights of the draws, `[M * K, B]`."""
+        grouped = self.bound(self.in_groups(log_weights))  # [M, B]
+        return {"bound": -tf.reduce_mean(grouped, axis=0)}
 
     def bound(self, log_weights: tf.Tensor) -> tf.Tensor:
-        """The bound, `[B]`, from the weights of the draws, `[K, B]`."""
+        """The bounds `[...]` from the weights of their draws, `[K, ...]`."""
         return bounds.importance_bound(log_weights)
 
     def path_share(self, log_weights: tf.Tensor) -> tf.Tensor:
-        """Share of the gradient through the draws that a doubly
-        reparameterized one keeps, `[K, B]`."""
+        """Share of the gradient through the draws, `[K, ...]`, that a doubly
+        reparameterized one keeps."""
         return tf.nn.softmax(log_weights, axis=0)
+
+    def in_groups(self, values: tf.Tensor) -> tf.Tensor:
+        """`[M * K, B]` as `[K, M, B]`."""
+        batch = tf.shape(values)[1]
+        return tf.reshape(values, [self.samples, self.groups, batch])
 
     def loss_weights(
         self, moment: Moment, terms: dict[str, tf.Tensor]

@@ -3,18 +3,13 @@
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-from keras_ae.core import validation
 from keras_ae.core.registry import register
-from keras_ae.model.batch import Moment
 from keras_ae.model.batch import Player
 from keras_ae.model.optimizers import Optimizers
 from keras_ae.parts import networks
 from keras_ae.parts import priors
 from keras_ae.variants.iwae import IWAE
-
-tfd = tfp.distributions
 
 
 @register("piwae")
@@ -62,12 +57,14 @@ class PIWAE(Optimizers, IWAE):
         samples: int = 8,
         **kwargs: Any,
     ):
-        super().__init__(encoder, decoder, prior, samples=samples, **kwargs)
-        self.groups = validation.check_count("groups", groups)
-
-    def draw(self, posterior: tfd.Distribution, moment: Moment) -> tf.Tensor:
-        """See `BaseAutoencoder.draw`; `[M * K, B, ...]`."""
-        return moment.sample(posterior, (self.groups * self.samples,))
+        super().__init__(
+            encoder,
+            decoder,
+            prior,
+            samples=samples,
+            groups=groups,
+            **kwargs,
+        )
 
     def players(self) -> tuple[Player, ...]:
         """The encoder; the decoder with the prior."""
@@ -83,17 +80,5 @@ class PIWAE(Optimizers, IWAE):
 
     def bound_terms(self, log_weights: tf.Tensor) -> dict[str, tf.Tensor]:
         """See `IWAE.bound_terms`."""
-        grouped = self.bound(self.in_groups(log_weights))  # [M, B]
-        return super().bound_terms(log_weights) | {
-            "grouped_bound": -tf.reduce_mean(grouped, axis=0)
-        }
-
-    def in_groups(self, values: tf.Tensor) -> tf.Tensor:
-        """`[M * K, B]` as `[K, M, B]`."""
-        batch = tf.shape(values)[1]
-        return tf.reshape(values, [self.samples, self.groups, batch])
-
-    def path_share(self, log_weights: tf.Tensor) -> tf.Tensor:
-        """See `IWAE.path_share`; for the encoder, who alone has that way."""
-        shares = super().path_share(self.in_groups(log_weights))
-        return tf.reshape(shares, tf.shape(log_weights))
+        grouped = super().bound_terms(log_weights)["bound"]
+        return {"bound": -self.bound(log_weights), "grouped_bound": grouped}

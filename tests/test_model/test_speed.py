@@ -63,8 +63,12 @@ def test_more_shapes_and_more_layers_cost_more():
     # Where a step takes longer, there is more to gain.
     assert steps_that_pay(VAE.create((784,), 2, hidden=(512,), seed=0)) < one
     # A step does its work once a draw.
-    many = [IWAE.create((784,), 2, samples=k, seed=0) for k in (1, 50)]
-    assert steps_that_pay(many[1]) < steps_that_pay(many[0]) / 10
+    few, *many = (
+        IWAE.create((784,), 2, samples=k, groups=m, seed=0)
+        for k, m in ((1, 1), (50, 1), (5, 10))
+    )
+    assert steps_that_pay(many[0]) < steps_that_pay(few) / 10
+    assert steps_that_pay(many[0]) == steps_that_pay(many[1])
 
 
 @no_gpu

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -75,6 +76,18 @@ def test_bound_rises_with_draws_towards_the_exact_value():
     error = gaps[1].std() / np.sqrt(len(X))
     assert gaps[0].mean() > 0.1
     assert abs(gaps[1].mean()) < 4 * error + 1e-3
+
+
+def test_groups_are_a_mean_of_bounds():
+    made = model(keras_ae.IWAE, 4, groups=3)
+    moment = made.moment(training=False)
+    forward = made.forward(made.batch(X), moment)
+    log_w = made.log_weights(forward).numpy()
+    assert log_w.shape == (12, len(X))
+    found = made.loss_terms(forward, moment)["bound"]
+    expected = scipy.special.logsumexp(log_w.reshape(4, 3, -1), axis=0)
+    expected = (expected - np.log(4)).mean(axis=0)
+    np.testing.assert_allclose(found, -expected, rtol=1e-4)
 
 
 class LogProbOnly(priors.BasePrior):
@@ -151,7 +164,8 @@ def gradients(made, x, term):
     "cls, options, term",
     [
         (keras_ae.IWAE, {}, "bound"),
-        (keras_ae.RenyiVAE, {"alpha": 0.3}, "bound"),
+        (keras_ae.IWAE, {"groups": 2}, "bound"),
+        (keras_ae.RenyiVAE, {"alpha": 0.3, "groups": 2}, "bound"),
         (keras_ae.CIWAE, {"beta": 0.2}, "bound"),
         (keras_ae.PIWAE, {"groups": 2}, "grouped_bound"),
     ],

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from keras_ae.zoo import recipes
 from keras_ae.zoo import reproduction
 from keras_ae.zoo import store
 
+ROOT = Path(__file__).parents[2]
 RECIPE = {
     "preset": "line",
     "description": "One number for a digit.",
@@ -58,6 +60,7 @@ def zoo(trained, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_AE_ZOO", str(trained))
     monkeypatch.setattr(reproduction, "ROWS", (ROW,))
     monkeypatch.setattr(reproduction, "FRECHET", tmp_path / "frechet.json")
+    monkeypatch.setattr(reproduction, "FIGURES", tmp_path / "figures")
     return trained
 
 
@@ -90,8 +93,11 @@ def test_to_beat_is_more_than_to_reach(row):
 def test_bundled_presets_fit_their_rows(row):
     if row not in reproduction.recorded_rows():
         pytest.skip("not trained")
-    recipe = store.metadata(row.preset)["recipe"]
+    recipe = reproduction.about(row)["recipe"]
     assert set(row.measured) <= set(recipe["metrics"])
+    if not reproduction.is_kept(row):
+        path = ROOT / "zoo" / "recipes" / f"{row.preset}.json"
+        assert recipe == recipes.read(path)
 
 
 LOWER = dataclasses.replace(ROW, reach=2.0, beat=1.0)
@@ -147,6 +153,29 @@ def test_rows_without_their_preset_are_left_out(zoo, monkeypatch):
     monkeypatch.setattr(reproduction, "ROWS", (absent, other))
     assert reproduction.recorded_rows() == []
     assert tables.published()[1] == []
+
+
+def test_rows_whose_weights_are_not_kept(zoo, monkeypatch, capsys):
+    about = store.metadata("line")
+    about["recipe"]["preset"] = "long_line"
+    row = dataclasses.replace(ROW, key="long", preset="long_line")
+    reproduction.FIGURES.mkdir()
+    path = reproduction.FIGURES / "long_line.json"
+    path.write_text(json.dumps(about))
+    monkeypatch.setattr(reproduction, "ROWS", (ROW, row))
+    assert reproduction.recorded_rows() == [ROW, row]
+    assert [cells[0] for cells in tables.published()[1]] == [
+        "`a-line`",
+        "`long`",
+    ]
+    assert cli.main(["reproduce"]) == 0
+    shown = capsys.readouterr()
+    assert "a-line: linear" in shown.out and "long: " not in shown.out
+    assert "not kept (--train trains them): long" in shown.err
+    assert cli.main(["reproduce", "long"]) == 2
+    assert "reproduce long --train" in capsys.readouterr().err
+    found = reproduction.retrain(row)
+    assert found.reproduced and found.found == about["metrics"]
 
 
 def test_networks_in_words():
@@ -214,6 +243,7 @@ def test_a_budget_chooses_the_best_row_that_fits(monkeypatch):
         }
 
     monkeypatch.setattr(store, "metadata", metadata)
+    monkeypatch.setattr(store, "list_presets", lambda: [*known])
     chosen = {m: reproduction.within(m).preset for m in (2, 13, 15, 99)}
     assert chosen == {2: "fast", 13: "fast", 15: "good", 99: "slow"}
     with pytest.raises(ValueError, match="budget.*at least 2.0, minutes"):
