@@ -1,5 +1,6 @@
 """The anomaly detector: which rows are abnormal, and how sure that is."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from keras_ae.jobs.view import View
 from keras_ae.math import conformal
 from keras_ae.model.base import BaseAutoencoder
 
+RATE = 0.05  # of false alarms, by default
+
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
     """Finds abnormal rows, with a stated rate of false alarms.
@@ -46,12 +49,16 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     and with holes, images, windows of series `[N, length, channels]`, or one
     long series `[T]`, of which every point gets a score, the mean over the
     windows that cover it. Points of a series depend on each other, so that
-    the rate of false alarms holds in the long run alone.
+    alarms are counted by stretches as long as a window: at most the stated
+    share of normal ones holds a false alarm.
 
     Formula:
         anomaly_score(x) = mean over scores s of -log(share of held-out rows
             with a score of at least s(x)), or s(x) where s stands alone
         p_value(x) = (1 + #{held-out c: c >= anomaly_score(x)}) / (n + 1)
+
+        of a long series the n held out are stretches as long as a window,
+        each with the highest score in it
 
     Args:
         model: What takes the place of the models that it makes: an
@@ -61,11 +68,13 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         scores: One score or several, by name, as `{name: arguments}` or as
             in `keras_ae.jobs.scores`: `"reconstruction"`, `"elbo"`,
             `"likelihood"`, `"distance"`, `"denoising"`. Defaults to elbo,
-            denoising and distance; of a given model those that it has.
+            denoising and distance, of one long series to denoising; of a
+            given model to those that it has.
         false_alarm_rate: Share of normal rows that may be called anomalies.
             It takes the place of `contamination`: that would be a share of
             the training rows, which says nothing about new ones. Defaults to
-            0.05.
+            0.05; of a long series with too few stretches held out for that,
+            to the least that they allow.
         calibration: Share of the rows that is held out, at least 1 / rate
             rows; where several scores are combined twice as many, since one
             half says how they compare. Of a long series its end. Defaults to
@@ -88,8 +97,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         intake_: What stands between data and models.
         views_: The scores with what they learned.
         long_: Whether it was fitted on one long series.
+        false_alarm_rate_: The rate that holds.
         offset_: `decision_function` is `score_samples` minus this.
-        calibration_: Sorted anomaly scores of held-out rows.
+        calibration_: Sorted anomaly scores of held-out rows, or of held-out
+            stretches of a long series.
         models_: Autoencoders with what was learned, one for each score.
 
     Raises:
@@ -115,7 +126,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         model: BaseAutoencoder | spaces.BaseSpace | None = None,
         *,
         scores: str | dict | kinds.BaseScore | Sequence | None = None,
-        false_alarm_rate: float = 0.05,
+        false_alarm_rate: float | None = None,
         calibration: float = 0.2,
         outliers: bool = False,
         features: keras.Model | None = None,
@@ -139,24 +150,27 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             y: Not used.
         """
         del y
-        rate, share = (
-            validation.check_number(
-                name, getattr(self, name), 0, 1, open_low=True, open_high=True
-            )
-            for name in ("false_alarm_rate", "calibration")
+        inside = {"open_low": True, "open_high": True}
+        share = validation.check_number(
+            "calibration", self.calibration, 0, 1, **inside
         )
+        if self.false_alarm_rate is not None:
+            validation.check_number(
+                "false_alarm_rate", self.false_alarm_rate, 0, 1, **inside
+            )
         given = self.model if isinstance(self.model, BaseAutoencoder) else None
         space = self.model if given is None else given.space
         if space is not None:
             validation.check_type("model", space, spaces.BaseSpace)
-        scores = training.chosen(self.scores, given)
         own = space is None and self.features is None
         x = checked(self, X, reset=True, columns=own and is_numbers(X))
         self.intake_ = Intake.of(x, space, self.features)
+        self.long_ = self.intake_.is_long(x)
+        scores = training.chosen(self.scores, given, self.long_)
         halves = 1 + (len(scores) > 1)
         train, *held = training.split(self.intake_, x, share, halves, self.seed)
-        self.long_ = train.total is not None
-        conformal.allowed(held[-1].size, rate)
+        size = self._exchangeable(np.zeros(held[-1].size)).size
+        conformal.allowed(size, self._rate(size))
         ruler = held[0] if halves > 1 else None
         training.check_varied(train.rows)
         if validation.check_type("outliers", self.outliers, bool):
@@ -176,8 +190,18 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             View.of(score, own, train, ruler)
             for score, own in zip(scores, learned, strict=True)
         ]
-        self.calibration_ = np.sort(self._abnormality(held[-1]))
+        found = self._abnormality(held[-1])
+        self.calibration_ = np.sort(self._exchangeable(found))
+        rate = self.false_alarm_rate_
         self.offset_ = -conformal.threshold(self.calibration_, rate)
+        if self.false_alarm_rate is None and rate > RATE:
+            warnings.warn(
+                f"The rate of false alarms is {rate:.2g}, not {RATE:g}: of the "
+                f"series {len(self.calibration_)} stretches as long as a "
+                "window are held out. Give a longer one, shorter windows, or "
+                "a larger share by `calibration`; or say `false_alarm_rate`.",
+                stacklevel=2,
+            )
         return self
 
     def anomaly_score(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -195,7 +219,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return self.score_samples(X) - self.offset_
 
     def p_value(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Share of held-out rows that are at least as abnormal, `[N]`.
+        """Share of held-out rows, or stretches of a long series, that are at
+        least as abnormal, `[N]`.
 
         Of normal rows at most a share `a` has a p-value of at most `a`, on
         average over sets of rows held out. The least is 1 / (n + 1).
@@ -208,7 +233,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         Args:
             X: Data.
             fdr: None: anomalies are rows of a p-value of at most
-                `false_alarm_rate`. Or the share of false alarms among all
+                `false_alarm_rate_`. Or the share of false alarms among all
                 alarms that is allowed on average, over these rows together,
                 by the method of Benjamini and Hochberg.
         """
@@ -251,6 +276,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         if part.total is not None:
             return space.points(found, part.total)
         return found.reshape(np.shape(X))
+
+    @property
+    def false_alarm_rate_(self) -> float:
+        """The rate that was asked for, or the default."""
+        check_is_fitted(self)
+        return self._rate(len(self.calibration_))
 
     @property
     def models_(self) -> list[BaseAutoencoder]:
@@ -309,6 +340,21 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         columns = self.features is None and self.intake_.mean is not None
         return training.part(self.intake_, checked(self, x, False, columns))
+
+    def _rate(self, size: int) -> float:
+        """The rate that is asked for, of so many scores held out."""
+        if self.false_alarm_rate is not None:
+            return self.false_alarm_rate
+        return max(RATE, 1 / (size + 1)) if self.long_ else RATE
+
+    def _exchangeable(self, found: np.ndarray) -> np.ndarray:
+        """Scores held out that can be counted: those of rows; of a long
+        series the highest of each stretch as long as a window."""
+        if not self.long_:
+            return found
+        length = self.intake_.space.length
+        whole = len(found) // length * length
+        return found[:whole].reshape(-1, length).max(axis=1)
 
     def _abnormality(self, part: training.Part) -> np.ndarray:
         found = np.mean(

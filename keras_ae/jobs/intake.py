@@ -89,6 +89,11 @@ class Intake(NamedTuple):
             spaces.Array(x.shape[1]), found.mean_, found.scale_, features
         )
 
+    def is_long(self, x: Any) -> bool:
+        """Whether data are one long series."""
+        series = isinstance(self.space, spaces.Series)
+        return series and self.features is None and self.space.is_long(x)
+
     def rows(self, x: Any) -> Any:
         """Rows `[N, ...]` of the space.
 

@@ -147,7 +147,7 @@ def load(
         ]
         detector.long_ = bool(about["long"])
         detector.calibration_ = arrays["calibration"]
-        rate = detector.false_alarm_rate
+        rate = detector.false_alarm_rate_
         detector.offset_ = -conformal.threshold(detector.calibration_, rate)
         if about["columns"] is not None:
             detector.n_features_in_ = int(about["columns"])

@@ -18,6 +18,8 @@ from keras_ae.model.base import BaseAutoencoder
 
 STEPS = 3000
 SCORES = ("elbo", "denoising", "distance")
+#: Of one long series the first of these that there is, alone.
+LONG_SCORES = ("denoising", "elbo", "reconstruction")
 LONGEST_CODE = 64
 HIDDEN = (128, 64)
 
@@ -41,9 +43,7 @@ class Part(NamedTuple):
 
 def part(intake: Intake, x: Any) -> Part:
     """All of the data."""
-    long = isinstance(intake.space, spaces.Series) and intake.features is None
-    long = long and intake.space.is_long(x)
-    return Part(intake.rows(x), len(x) if long else None)
+    return Part(intake.rows(x), len(x) if intake.is_long(x) else None)
 
 
 def split(
@@ -72,14 +72,23 @@ def split(
     return [Part(take(own)) for own in np.split(order, cuts)]
 
 
-def chosen(scores: Any, given: BaseAutoencoder | None) -> list[kinds.BaseScore]:
+def chosen(
+    scores: Any, given: BaseAutoencoder | None, long: bool = False
+) -> list[kinds.BaseScore]:
     """The scores that were asked for, or those that a model has.
+
+    Of a long series one: windows overlap, and the few held out that do not
+    are too few to say how scores compare.
 
     Raises:
         ValueError: If there are none, one twice, or a model lacks what one
             needs.
     """
     if scores is None:
+        if long:
+            every = [kinds.get(name) for name in LONG_SCORES]
+            has = (s for s in every if given is None or not s.lacking(given))
+            return [*has][:1]
         found = [kinds.get(name) for name in SCORES]
         if given is None:
             return found

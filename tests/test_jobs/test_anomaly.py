@@ -247,12 +247,42 @@ def test_data_frames_with_holes_and_words():
 
 def test_every_point_of_a_long_series_has_a_score():
     x = np.sin(np.arange(600) * 2 * np.pi / 20)
-    own = AnomalyDetector(scores="reconstruction", steps=50).fit(x)
+    own = AnomalyDetector(scores="reconstruction", steps=50)
+    with pytest.warns(UserWarning, match="rate of false alarms is 0.14, not"):
+        own.fit(x)  # 120 points are held out, 6 windows
     assert own.intake_.space.length == 20
     x[300:303] = 3.0
     found = own.anomaly_score(x[200:400])
     assert found.shape == (200,)
     assert 80 < found.argmax() < 122  # windows that cover points 100 to 102
+
+
+def test_alarms_of_a_long_series_are_of_the_anomaly():
+    rng = np.random.default_rng(0)
+
+    def series():
+        t = np.arange(1000)
+        return np.sin(2 * np.pi * t / 50) + rng.normal(scale=0.1, size=1000)
+
+    x = series()
+    own = AnomalyDetector(false_alarm_rate=0.2, calibration=0.4, steps=200)
+    own.fit(x)
+    assert [type(v.score) for v in own.views_] == [kinds.Denoising]
+    # Each stretch as long as a window counts once, by its highest point.
+    highest = own.anomaly_score(x[-400:]).reshape(8, 50).max(axis=1)
+    np.testing.assert_allclose(own.calibration_, np.sort(highest), rtol=1e-5)
+    assert -own.offset_ == own.calibration_[-1]  # 0.2 * 9 is less than 2
+    x = series()
+    x[500:520] += 1.0
+    alarms = own.predict(x) < 0
+    assert alarms[500:520].all()
+    # All in windows that cover it, but for at most three stretches of 17.
+    assert np.delete(alarms, np.arange(450, 570)).sum() < 150
+    vae = keras_ae.VAE.create(keras_ae.spaces.Series(50), 2, hidden=(8,))
+    vae.compile("adam")
+    other = AnomalyDetector(vae, false_alarm_rate=0.2, calibration=0.4, steps=1)
+    other.fit(series())
+    assert [type(v.score) for v in other.views_] == [kinds.Elbo]
 
 
 def test_features_of_a_model_in_front():
