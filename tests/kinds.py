@@ -6,7 +6,14 @@ from keras_ae.core import registry
 
 #: One of each kind: a point as code, draws, a condition, holes, indices,
 #: several players.
-KINDS = ("autoencoder", "vae", "conditional-vae", "miwae", "vqvae", "vae-gan")
+KINDS = (
+    "autoencoder",
+    "vae",
+    "conditional-vae",
+    "miwae",
+    "vqvae",
+    "factor-vae",
+)
 
 
 def variants(*others):

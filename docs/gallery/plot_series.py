@@ -13,15 +13,16 @@ from sklearn.metrics import roc_auc_score
 import keras_ae
 from keras_ae.zoo.datasets import waves
 
-x, _ = waves(3000, seed=0)
+x, _ = waves(4000, seed=0)
 x_test, y_test = waves(1500, anomalies=5, seed=1)
 
 space = keras_ae.spaces.Series.from_series(x, length=32, stride=4)
-detector = keras_ae.AnomalyDetector(
-    space, scores="reconstruction", steps=300
-).fit(x)
+detector = keras_ae.AnomalyDetector(space, steps=300).fit(x)
 scores = detector.anomaly_score(x_test)  # [1500]
 print(f"AUROC of points {roc_auc_score(y_test, scores):.3f}")
+alarms = detector.predict(x_test) < 0
+print(f"{alarms[y_test > 0].mean():.0%} of abnormal points are alarms,")
+print(f"{alarms[y_test == 0].mean():.0%} of the others, next to them as a rule")
 
 # %%
 # The series with its anomalies shaded, and the score of every point:

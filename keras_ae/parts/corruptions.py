@@ -55,6 +55,48 @@ class GaussianNoise(BaseCorruption):
         return draws.Normal(x, self.stddev).sample(seed=seed)
 
 
+@registry.register("noise_levels")
+class NoiseLevels(BaseCorruption):
+    """Adds normal noise to every value, much to some examples and little to
+    others: their deviations are spread evenly over orders of magnitude. A
+    model that removes any of it generates by `DenoisingAutoencoder.anneal`.
+
+    Formula:
+        x~ = x + sigma * eps,  eps ~ N(0, I)
+        log sigma ~ U(log low, log high), one for each example
+
+    Args:
+        low: Least deviation, positive. Defaults to 0.05.
+        high: Largest, above `low`. Defaults to 1.
+
+    Example:
+        >>> levels = NoiseLevels(0.1, 10.0)
+        >>> levels.corrupt(tf.zeros([2, 3]), seed=[0, 0]).shape
+        TensorShape([2, 3])
+
+    Reference: Song, Ermon, 2019. Generative Modeling by Estimating Gradients
+        of the Data Distribution. NeurIPS. https://arxiv.org/abs/1907.05600
+    """
+
+    def __init__(self, low: float = 0.05, high: float = 1.0):
+        self.low = validation.check_number("low", low, 0, open_low=True)
+        self.high = validation.check_number(
+            "high", high, self.low, open_low=True
+        )
+
+    def corrupt(self, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """See `BaseCorruption.corrupt`; examples are rows of the last axis of
+        a batch."""
+        which, noise = draws.split(seed, 2)
+        by_rows = isinstance(seed, draws.RowSeed)
+        batch = len(x.shape) + seed.axis + 1 if by_rows else 1
+        rest = [1] * (len(x.shape) - batch)
+        each = tf.concat([tf.shape(x)[:batch], tf.constant(rest, tf.int32)], 0)
+        u = draws.uniform(each, which)
+        sigma = self.low * (self.high / self.low) ** u
+        return x + sigma * draws.normal(tf.shape(x), noise)
+
+
 @registry.register("masking")
 class Masking(BaseCorruption):
     """Sets values to zero, each with probability `rate`.

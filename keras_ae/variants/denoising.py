@@ -1,15 +1,18 @@
 """The denoising autoencoder."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.core.types import DType
 from keras_ae.core.types import Rows
+from keras_ae.math import draws
 from keras_ae.math import scores
 from keras_ae.model import compiled
 from keras_ae.model import generate
@@ -19,6 +22,12 @@ from keras_ae.model.batch import Moment
 from keras_ae.parts import corruptions as corruption_parts
 from keras_ae.parts import networks
 from keras_ae.variants.autoencoder import Autoencoder
+
+tfd = tfp.distributions
+
+# Of `anneal`: how far a step goes to what is restored, and the share of that
+# which is not put back as noise.
+STEP, SHARE = 0.1, 0.5
 
 
 @register("denoising")
@@ -35,9 +44,10 @@ class DenoisingAutoencoder(Autoencoder):
         loss = -mean_i log p(x | f(x~_i)),  x~_i ~ C(x~ | x)
 
     Args:
-        corruption: `GaussianNoise`, `Masking`, `SaltAndPepper`, or a name
-            (`"gaussian_noise"`, `"masking"`, `"salt_and_pepper"`). Defaults
-            to `GaussianNoise(0.3)`.
+        corruption: `GaussianNoise`, `NoiseLevels`, `Masking`,
+            `SaltAndPepper`, or a name (`"gaussian_noise"`, `"noise_levels"`,
+            `"masking"`, `"salt_and_pepper"`). Defaults to
+            `GaussianNoise(0.3)`.
         corruptions: Corrupted versions of each example at a step. Defaults
             to 1.
         Other arguments: see `Autoencoder`.
@@ -139,36 +149,117 @@ class DenoisingAutoencoder(Autoencoder):
             Auto-Encoders as Generative Models. NeurIPS.
             https://arxiv.org/abs/1305.6663
         """
+
+        def start(seed: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+            del seed
+            return tf.zeros(shape)
+
+        def step(x: tf.Tensor, seed: tf.Tensor) -> tuple:
+            damage, draw = tf.unstack(
+                tf.random.experimental.stateless_split(seed, 2)
+            )
+            law = self._restored(self.corruption.corrupt(x, damage))
+            return law.sample(seed=draw), law.mean()
+
+        return self._generate(start, step, n, seed, steps, dtype)
+
+    def anneal(
+        self,
+        n: int,
+        seed: int | None = None,
+        steps: int = 200,
+        dtype: DType = None,
+    ) -> np.ndarray:
+        """`n` new examples out of noise that is taken away little by little:
+        Langevin dynamics whose noise falls with what the model still sees.
+
+        No level is told and no schedule set: how far the model moves an
+        example says how noisy it is.
+
+        Formula:
+            d = r(x) - x,  s^2 = mean of d^2
+            x <- x + h d + s sqrt((1 - b h)^2 - (1 - h)^2) eps,  eps ~ N(0, I)
+
+            r the restored mean, h = 0.1, b = 0.5; from x = high * eps.
+
+        Args:
+            n: How many.
+            seed: Integer to repeat the draws, or None for fresh ones.
+            steps: How many; each leaves about 95 % of the noise. Defaults to
+                200.
+            dtype: As in `reconstruct`.
+
+        Returns:
+            `[n, ...]`, the restored means of the last step.
+
+        Raises:
+            ValueError: If the corruption is not `NoiseLevels`, a number is
+                out of range, or the model is told something beside examples.
+
+        Reference: Kadkhodaie, Simoncelli, 2021. Stochastic Solutions for
+            Linear Inverse Problems using the Prior Implicit in a Denoiser,
+            algorithm 1. NeurIPS. https://arxiv.org/abs/2007.13640
+        """
+        if not isinstance(self.corruption, corruption_parts.NoiseLevels):
+            raise ValueError(
+                "Noise is taken away little by little by a model that knows "
+                "all levels of it. Expected a model with "
+                "corruption=NoiseLevels(low, high). Received: "
+                f"corruption={self.corruption!r}"
+            )
+        high = self.corruption.high
+
+        def start(seed: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+            return high * draws.normal(shape, seed)
+
+        def step(x: tf.Tensor, seed: tf.Tensor) -> tuple:
+            mean = self._restored(x).mean()
+            away = mean - x
+            axes = tf.range(1, tf.rank(x))
+            square = tf.reduce_mean(away**2, axes, keepdims=True)
+            kept = (1 - SHARE * STEP) ** 2 - (1 - STEP) ** 2
+            noise = tf.sqrt(kept * square) * draws.normal(tf.shape(x), seed)
+            return x + STEP * away + noise, mean
+
+        return self._generate(start, step, n, seed, steps, dtype)
+
+    def _generate(
+        self,
+        start: Callable,
+        step: Callable,
+        n: int,
+        seed: int | None,
+        steps: int,
+        dtype: DType,
+    ) -> np.ndarray:
+        """Means at the end of chains; the draws of a batch are of one seed,
+        that of its first row."""
         n = validation.check_count("n", n)
         steps = validation.check_count("steps", steps)
         if self.given is not None:
             raise ValueError(validation.invalid("given", "none", self.given))
+
+        def chain(seeds: tf.Tensor) -> tf.Tensor:
+            def body(i: tf.Tensor, x: tf.Tensor, mean: tf.Tensor) -> tuple:
+                del mean
+                key = tf.stack([tf.cast(seeds[0], tf.int32), i])
+                return i + 1, *step(x, key)
+
+            shape = tf.concat([tf.shape(seeds)[:1], self.space.shape], 0)
+            key = tf.stack([tf.cast(seeds[0], tf.int32), -1])
+            x = tf.ensure_shape(start(key, shape), [None, *self.space.shape])
+            return tf.while_loop(
+                lambda i, *_: i < steps, body, [tf.constant(0), x, x]
+            )[2]
+
         words = generate.row_seeds(n, generate.seed_words(self, seed))
-        values = compiled.batched(
-            self, lambda seeds: self._walk(seeds, steps), words
-        )
-        return self.space.array(values, dtype)
+        return self.space.array(compiled.batched(self, chain, words), dtype)
 
-    def _walk(self, seeds: tf.Tensor, steps: int) -> tf.Tensor:
-        """Means at the end of walks, of one seed: the first of a batch."""
-        moment = self.moment()
-        rows = tf.shape(seeds)[0]
-
-        def step(i: tf.Tensor, x: tf.Tensor, mean: tf.Tensor) -> tuple:
-            del mean
-            key = tf.stack([tf.cast(seeds[0], tf.int32), i])
-            damage, draw = tf.unstack(
-                tf.random.experimental.stateless_split(key, 2)
-            )
-            batch = Batch(self.corruption.corrupt(x, damage), x)
-            z = self.code(self.posterior(batch, moment))
-            law = self.likelihood(z, batch, moment)
-            return i + 1, law.sample(seed=draw), law.mean()
-
-        start = tf.zeros([rows, *self.space.shape])
-        return tf.while_loop(
-            lambda i, *_: i < steps, step, [tf.constant(0), start, start]
-        )[2]
+    def _restored(self, x: tf.Tensor) -> tfd.Distribution:
+        """p(x|f(x~)) of damaged examples."""
+        batch, moment = Batch(x, x), self.moment()
+        z = self.code(self.posterior(batch, moment))
+        return self.likelihood(z, batch, moment)
 
     def _gradient(self, batch: Batch, variance: float) -> tf.Tensor:
         clean = self.reconstruction(batch, self.moment())

@@ -6,9 +6,11 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
+from keras_ae.math import draws
 from keras_ae.parts import corruptions
 from keras_ae.parts.corruptions import GaussianNoise
 from keras_ae.parts.corruptions import Masking
+from keras_ae.parts.corruptions import NoiseLevels
 from keras_ae.parts.corruptions import SaltAndPepper
 
 ALL = [GaussianNoise(0.7), Masking(0.3), SaltAndPepper(0.3, -2.0, 5.0)]
@@ -102,3 +104,23 @@ def test_bad_types_are_refused(value):
         Masking(value)
     with pytest.raises(TypeError, match="corruption"):
         corruptions.get(0.1)
+
+
+def test_noise_levels_are_spread_evenly_over_orders_of_magnitude():
+    corruption = NoiseLevels(0.1, 10.0)
+    seed = draws.RowSeed(
+        tf.constant(SEED), -2, tf.constant(0), tf.constant(500)
+    )
+    alone = corruption.corrupt(tf.zeros([1500, 900]), SEED)
+    versions = corruption.corrupt(tf.zeros([3, 500, 900]), seed)
+    for noisy in (alone, versions):
+        # Known to 2.4 % each, over a range of 100.
+        found = np.log(np.std(noisy, axis=-1)).ravel()
+        law = scipy.stats.uniform(np.log(0.1), np.log(100.0))
+        assert scipy.stats.kstest(found, law.cdf).pvalue > 1e-3
+        standard = (noisy / np.exp(found).reshape(*noisy.shape[:-1], 1))[..., 0]
+        assert scipy.stats.kstest(np.ravel(standard), "norm").pvalue > 1e-3
+    twice = corruption.corrupt(tf.zeros([1500, 900]), SEED)
+    np.testing.assert_array_equal(alone, twice)
+    with pytest.raises(ValueError, match="high"):
+        NoiseLevels(1.0, 1.0)

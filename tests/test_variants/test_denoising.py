@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from keras_ae import DenoisingAutoencoder
 from keras_ae.parts import corruptions
 from keras_ae.parts import heads
+from keras_ae.variants import denoising
 
 tfd = tfp.distributions
 
@@ -227,3 +228,40 @@ def test_a_walk_of_the_best_denoiser_draws_from_the_data():
     )
     assert found.pvalue > 1e-3
     np.testing.assert_array_equal(model.walk(5, 0, 3), model.walk(5, 0, 3))
+
+
+def test_annealing_ends_in_the_plane_of_the_best_denoiser():
+    # Data anywhere in a plane of 64 dimensions: the best denoiser of any
+    # level is the projection to it. Outside the plane noise is taken away,
+    # inside it what is put back adds up.
+    size, steps, high = 64, 40, 2.0
+    plane, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(size, 2)))
+    model = DenoisingAutoencoder.create(
+        (size,),
+        2,
+        network="linear",
+        corruption={"noise_levels": {"low": 0.05, "high": high}},
+        likelihood=heads.Gaussian(scale=1.0),
+        seed=0,
+    )
+    model.encoder.projection.set_weights([plane, np.zeros(2)])
+    model.decoder.projection.set_weights([plane.T, np.zeros(size)])
+    found = model.anneal(4_000, seed=0, steps=steps)
+    inside = found @ plane
+    np.testing.assert_allclose(inside @ plane.T, found, atol=1e-5)
+    h, b = denoising.STEP, denoising.SHARE
+    kept = (1 - b * h) ** 2 - (1 - h) ** 2
+    outside = (size - 2) / size  # E s^2 / high^2, before the first step
+    falls = (1 - h) ** 2 + kept * outside
+    added = kept * outside * (1 - falls ** (steps - 1)) / (1 - falls)
+    variance = inside.var()
+    expected = high**2 * (1 + added)
+    # Normal numbers, but for a scale that hardly varies from row to row.
+    assert abs(variance / expected - 1) < 4 * np.sqrt(2 / inside.size) + 0.01
+    again = model.anneal(5, seed=1, steps=3)
+    np.testing.assert_array_equal(again, model.anneal(5, seed=1, steps=3))
+
+
+def test_annealing_needs_levels_of_noise():
+    with pytest.raises(ValueError, match="NoiseLevels.* Received: "):
+        small().anneal(2)
