@@ -190,6 +190,18 @@ def test_adult(loaded):
 
 
 @needs_data
+def test_german_credit(loaded):
+    (x, y), (x_test, y_test) = loaded("german_credit")
+    # Rows, columns and the share of bad risks of the archive's description.
+    assert (x.shape, x_test.shape) == ((800, 20), (200, 20))
+    assert y.sum() + y_test.sum() == 300
+    assert (x.dtypes == x_test.dtypes).all()
+    assert (x.dtypes == "category").sum() == 13
+    assert x["age"].min() >= 19 and x["amount"].max() <= 18_424
+    assert len(x["purpose"].cat.categories) == 10
+
+
+@needs_data
 @pytest.mark.parametrize(
     ("name", "sizes", "columns"),
     [("pbmc", (3417, 854), 2000), ("20news", (11_314, 7531), 3072)],

@@ -14,6 +14,7 @@
 | `iris`            | float64 `[4]`          | class, 3  | 120 + 30        |
 | `diabetes`        | float64 `[10]`         | a number  | 354 + 88        |
 | `adult`           | frame of 14 columns    | class, 2  | 32,561 + 16,281 |
+| `german_credit`   | frame of 20 columns    | class, 2  | 800 + 200       |
 | `pbmc`            | sparse int32 `[2000]`  | class, 8  | 3,417 + 854     |
 | `20news`          | sparse int32 `[3072]`  | None      | 11,314 + 7,531  |
 | `ecg5000`         | float32 `[140]`        | abnormal  | 2,335 + 2,665   |
@@ -135,6 +136,7 @@ _LOADERS = {
     "iris": partial(tables.bundled, "iris"),
     "diabetes": partial(tables.bundled, "diabetes"),
     "adult": tables.adult,
+    "german_credit": tables.german_credit,
     "pbmc": tables.pbmc,
     "20news": tables.newsgroups,
     "ecg5000": series.ecg5000,

@@ -7,6 +7,7 @@ from pathlib import Path
 PATHS = {
     "20news": "20ng_etm.npz",
     "adult": "uci/adult-train.csv.gz",
+    "german_credit": "uci/german.csv",
     "omniglot": "omniglot28.npz",
     "pbmc": "single_cell/10X_PBMC_top2000.h5",
     "sprites": "sprites/sprites_11664.npz",
@@ -23,6 +24,8 @@ SOURCES = {
     "ecg5000": "ECG5000 of timeseriesclassification.com as `x`, `anomaly`, "
     "2,335 normal beats first; ODC-By",
     "fashion_mnist": "github.com/zalandoresearch/fashion-mnist; MIT",
+    "german_credit": "`german.data` of archive.ics.uci.edu/dataset/144, with "
+    "commas; CC BY 4.0",
     "mnist": "MNIST as Keras has it; CC BY-SA 3.0",
     "omniglot": "the strokes of github.com/brendenlake/omniglot, drawn in "
     "28x28 uint8: `x_train`, `y_train`, `x_test`, `y_test`; MIT",
