@@ -92,8 +92,12 @@ def startup(found: dict) -> list[list[str]]:
         [
             "`import keras_ae` after `import tensorflow`",
             f"{found['import adds']:.2f} s",
-            "at most 1.5 s",
-        ]
+            "at most 0.6 s",
+        ],
+        *(
+            [name, f"{value:.1f} MB", ""]
+            for name, value in found.get("megabytes", {}).items()
+        ),
     ]
 
 
@@ -166,7 +170,7 @@ def representations(found: dict) -> list[list[str]]:
             f"linear classifier on the code, {family}",
             f"{100 * result['accuracy']:.2f} +- "
             f"{100 * result['standard_error']:.2f} %",
-            "plain < denoising <= contractive",
+            "plain < denoising <= contractive; plain < masked",
         ]
         for family, result in found["results"].items()
     ]

@@ -164,6 +164,57 @@ def anomaly(found: dict) -> list[list[str]]:
     return rows
 
 
+def series(found: dict) -> list[list[str]]:
+    """Anomalies in long series."""
+    results, rows = found["results"], []
+    for name, areas in results.get("mba", {}).items():
+        if name == "cpu_seconds":
+            continue
+        ours = {k: v for k, v in areas.items() if k.startswith("keras_ae")}
+        rows.append(
+            [
+                f"{name}, points of an electrocardiogram",
+                "AUROC",
+                "; ".join(
+                    f"`AnomalyDetector`{name.removeprefix('keras_ae')} "
+                    f"{value:.3f}"
+                    for name, value in ours.items()
+                ),
+                "",
+                ", ".join(
+                    f"{k} {v}" for k, v in areas.items() if k not in ours
+                ),
+            ]
+        )
+    if "skab" in results:
+        skab = results["skab"]
+        rows.append(
+            [
+                f"SKAB, {skab['files']} recordings of pumps and valves",
+                "F1 of points",
+                "; ".join(
+                    f"`AnomalyDetector`, {name} {found['F1']:.3f}"
+                    for name, found in skab.items()
+                    if name.startswith("factor")
+                ),
+                "",
+                ", ".join(f"{k} {v}" for k, v in skab["published F1"].items()),
+            ]
+        )
+    if "nab" in results:
+        nab = results["nab"]
+        rows.append(
+            [
+                f"NAB, points {nab['labelled']} abnormal",
+                "alarms",
+                ", ".join(map(str, nab["alarms"])),
+                "",
+                "",
+            ]
+        )
+    return rows
+
+
 def photographs(found: dict) -> list[list[str]]:
     """Reconstructions of held-out images."""
     rows = []
@@ -198,6 +249,7 @@ SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
     "binary_tables": binary_tables,
     "ecg": ecg,
     "anomaly": anomaly,
+    "series": series,
     "photographs": photographs,
 }
 

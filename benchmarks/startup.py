@@ -1,16 +1,22 @@
-"""How long until work starts: import, and the first training step.
+"""How long until work starts: import, and the first training step; and how
+large what is installed is.
 
-`python -m benchmarks.startup [--rounds 5]`. Every figure is the median over
+`python -m benchmarks.startup [--rounds 5]`. Every time is the median over
 fresh processes, alternating.
 """
 
 import argparse
 import subprocess
 import sys
+import tempfile
+import zipfile
+from pathlib import Path
 
 from benchmarks import common
 from keras_ae.core import markdown
+from tools import supply
 
+ROOT = Path(__file__).parents[1]
 STARTED = "import time; start = time.perf_counter()\n"
 FIT = """
 import keras_ae, numpy as np
@@ -37,6 +43,26 @@ def seconds(program: str) -> float:
     return float(done.stdout.split()[-1])
 
 
+def megabytes() -> dict[str, float]:
+    """Of the wheel, of the package in it, and of all that it requires."""
+    with tempfile.TemporaryDirectory() as folder:
+        build = ["wheel", "--no-deps", "--quiet", "--wheel-dir", folder, ROOT]
+        subprocess.run([sys.executable, "-m", "pip", *build], check=True)
+        (path,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(path) as wheel:
+            own = sum(file.file_size for file in wheel.infolist())
+        found = {"the wheel": path.stat().st_size, "the package": own}
+    required = supply.installed("keras_ae")
+    del required["keras-ae"]
+    found["what it requires, on this system"] = sum(
+        Path(file.locate()).stat().st_size
+        for distribution in required.values()
+        for file in distribution.files or ()
+        if Path(file.locate()).is_file()
+    )
+    return {name: size / 1e6 for name, size in found.items()}
+
+
 def main() -> None:
     """Run, print a table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -58,7 +84,13 @@ def main() -> None:
         )
     )
     print(f"\nimport keras_ae adds {added:.2f} s to import tensorflow.")
-    common.write("startup", {"seconds": found, "import adds": added})
+    sizes = megabytes()
+    rows = [[name, f"{value:.1f}"] for name, value in sizes.items()]
+    print(markdown.table(["installed", "MB"], rows))
+    common.write(
+        "startup",
+        {"seconds": found, "import adds": added, "megabytes": sizes},
+    )
 
 
 if __name__ == "__main__":
