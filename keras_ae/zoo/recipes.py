@@ -321,7 +321,8 @@ def data(recipe: dict[str, Any]) -> tuple[tuple, tuple]:
     With `"binarization": "dynamic"` the training images are drawn anew at
     every epoch and the test images once, from seed 0. With `"condition":
     "labels"` x is the tuple of images and labels that conditional variants
-    take. With `"frame": true` the rows of a table of numbers are a data frame,
+    take; with `"factor": i` labels are the values of one of several factors.
+    With `"frame": true` the rows of a table of numbers are a data frame,
     with the columns' names. With `"shards": FOLDER` the training images are
     those that `keras_ae.shards.write` wrote there, and y is None.
     """
@@ -336,6 +337,8 @@ def _examples(
     if "path" in wanted:
         return splits_of.of_file(wanted, int(verbose == 1))
     (x, y), (x_test, y_test) = datasets.load(wanted["name"])
+    if "factor" in wanted:
+        y, y_test = (_factor(a, wanted["factor"]) for a in (y, y_test))
     if wanted.get("frame"):
         x, x_test = (datasets.framed(wanted["name"], a) for a in (x, x_test))
     space = user_data.space_of(x)
@@ -363,6 +366,15 @@ def _examples(
     if condition == "labels":
         x, x_test = (x, y), (x_test, y_test)
     return space, ((x, y), (x_test, y_test))
+
+
+def _factor(labels: np.ndarray | None, number: int) -> np.ndarray:
+    """One column of the factors of rows."""
+    columns = 0 if np.ndim(labels) < 2 else np.shape(labels)[1]
+    if number not in range(columns):
+        expected = f"the number of one of {columns} factors"
+        raise ValueError(validation.invalid("factor", expected, number))
+    return labels[:, number]
 
 
 def described(wanted: dict[str, Any]) -> dict[str, Any]:

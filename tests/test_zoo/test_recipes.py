@@ -214,6 +214,16 @@ def test_bad_recipe_files(tmp_path, text, message):
         recipes.read(path)
 
 
+def test_one_of_several_factors_is_the_condition():
+    wanted = {"name": "shapes", "factor": 0, "condition": "labels"}
+    (x, y), (x_test, y_test) = recipes.data(recipe(data=wanted))
+    (same, factors), (_, test_factors) = keras_ae.datasets.load("shapes")
+    np.testing.assert_array_equal(x[0], same)
+    for found in (x[1], y):
+        np.testing.assert_array_equal(found, factors[:, 0])
+    np.testing.assert_array_equal(x_test[1], test_factors[:, 0])
+
+
 def test_missing_recipe_file(tmp_path):
     with pytest.raises(ValueError, match="nowhere.json.*cannot be read"):
         recipes.read(tmp_path / "nowhere.json")
@@ -230,6 +240,14 @@ def test_missing_recipe_file(tmp_path):
         (
             {"data": {"name": "digits", "shards": "x", "condition": "labels"}},
             r"Shards are trained on as they are.*\['condition'\]",
+        ),
+        (
+            {"data": {"name": "digits", "factor": 0}},
+            "`factor`.*one of 0 factors.*factor=0",
+        ),
+        (
+            {"data": {"name": "shapes", "factor": 5}},
+            "`factor`.*one of 5 factors.*factor=5",
         ),
         (
             {"data": {"name": "digits", "shards": "nowhere"}},
