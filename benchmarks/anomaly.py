@@ -131,12 +131,20 @@ def main() -> None:
                 )
                 print(line, file=sys.stderr, flush=True)
                 common.write("anomaly", {"what": WHAT, "tables": results})
+    pages = []
     for setting in arguments.settings:
         found = {n: r for n, r in results[setting]["AUROC"].items() if r}
         about, text = summary(found, setting)
         results[setting] |= about
-        print(f"{setting}: {about['rank']} of 27\n\n{text}\n")
+        seeds = max(len(runs) for runs in found.values())
+        pages.append(
+            f"{setting}: place {about['rank']} of 27, seeds: {seeds}\n\n"
+            f"{text}\n"
+        )
+        print(pages[-1])
     common.write("anomaly", {"what": WHAT, "tables": results})
+    page = "\n".join([f"# {WHAT}\n", *pages])
+    (common.RESULTS / "anomaly.md").write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":
