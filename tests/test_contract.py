@@ -11,9 +11,11 @@ import keras_ae
 from keras_ae import contract
 from keras_ae.contract import tools
 from keras_ae.core import registry
-from tests.kinds import KINDS
 
 NAMES = {check.__name__: check for check in contract.CHECKS}
+#: One of each kind that has a way of its own through the base: draws, a
+#: condition, holes, indices.
+KINDS = ("vae", "conditional-vae", "miwae", "vqvae")
 #: Checks of what variants have from the base alone, each with those that have
 #: something of their own in it besides.
 SHARED = {

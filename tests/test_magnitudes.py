@@ -29,7 +29,7 @@ from tests.kinds import variants
 
 VARIANTS = registry.variants()
 #: With logarithms, roots or ratios of their own in the loss.
-OWN = (*KINDS, "beta-tcvae", "hyperspherical-vae", "renyi-vae", "vae-gan")
+OWN = (*KINDS, "beta-tcvae", "hyperspherical-vae", "renyi-vae")
 POLICIES = ["float32", "mixed_float16", "mixed_bfloat16", "float64"]
 MODES = [(policy, xla) for xla in (False, True) for policy in POLICIES]
 SHAPE = (3,)

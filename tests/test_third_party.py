@@ -93,6 +93,7 @@ def test_without_the_import_it_is_named(folder):
     assert "keras-ae --import my_autoencoders" in done.stderr
 
 
+@pytest.mark.long
 def test_the_script_finds_it_in_the_current_folder(folder):
     """Its arguments are flags with help."""
     command = "--import my_autoencoders train robust-vae --help"
@@ -111,6 +112,7 @@ def announce(path, name, module):
     (about / "entry_points.txt").write_text(f"[keras_ae]\nx = {module}\n")
 
 
+@pytest.mark.long
 def test_an_installed_package_needs_no_import(folder, tmp_path):
     site = tmp_path / "site"
     announce(site, "my-autoencoders", "my_autoencoders")

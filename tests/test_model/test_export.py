@@ -272,7 +272,7 @@ def inputs(model, x):
 #: A condition, integers as codes, draws that XLA has not: each where formats
 #: differ, in all by `--long`. The contract looks at SavedModels.
 SHORT = {
-    "conditional-vae": {"onnx", "stablehlo"},
+    "conditional-vae": {"onnx"},
     "hyperspherical-vae": {"litert", "openvino", "tf_saved_model"},
     "vqvae": {"litert", "openvino"},
 }

@@ -53,7 +53,15 @@ def test_bytes_are_not_copied():
     assert float(done.stdout.split()[-1]) < 230
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "uint8",
+        pytest.param("int64", marks=pytest.mark.long),
+        "float32",
+        pytest.param("float64", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_large_rows_train_as_small_ones(monkeypatch, dtype, shuffle):
     x = np.random.default_rng(0).integers(0, 2, size=(23, 3)).astype(dtype)

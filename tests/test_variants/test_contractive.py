@@ -294,6 +294,7 @@ train(hidden=(5,), probes=2)
 """
 
 
+@pytest.mark.long
 def test_new_batches_are_not_compiled_anew(tmp_path):
     """XLA leaves a file for each program that it compiles; of its own
     process, since its flags are read once."""
