@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from keras_ae.core import validation
 from keras_ae.jobs.anomaly import RATE
 from keras_ae.jobs.anomaly import AnomalyDetector
+from keras_ae.jobs.intake import checked
+from keras_ae.jobs.intake import is_numbers
 from keras_ae.math import conformal
 
 #: So that a p-value of exactly the rate is an alarm, whatever rounding does.
@@ -48,6 +50,7 @@ class CrossConformalDetector(OutlierMixin, BaseEstimator):
 
     Attributes:
         detectors_: Those of the folds.
+        numbers_: Whether rows are columns of numbers alone.
         calibrations_: Sorted anomaly scores of each fold.
         offset_: `decision_function` is `score_samples` minus this.
 
@@ -103,7 +106,10 @@ class CrossConformalDetector(OutlierMixin, BaseEstimator):
         one = AnomalyDetector() if self.detector is None else self.detector
         # What is allowed at all: its own threshold is not used.
         own = clone(one).set_params(false_alarm_rate=0.5)
-        size = _num_samples(X)
+        plain = isinstance(one, AnomalyDetector) and one.model is None
+        plain = plain and one.features is None and is_numbers(X)
+        x = checked(self, X, reset=True, columns=plain)
+        self.numbers_, size = plain, _num_samples(x)
         conformal.allowed(size, rate)
         if size < folds:
             raise ValueError(
@@ -113,19 +119,16 @@ class CrossConformalDetector(OutlierMixin, BaseEstimator):
         self.detectors_, self.calibrations_ = [], []
         order = KFold(folds, shuffle=True, random_state=self.seed)
         for kept, held in order.split(np.empty(size)):
-            detector = clone(own).fit(_safe_indexing(X, kept))
+            detector = clone(own).fit(_safe_indexing(x, kept))
             if getattr(detector, "long_", False):
                 raise ValueError(
                     "Points of one long series are not exchangeable. Expected "
                     "rows, or windows. Received: a long series. "
                     "AnomalyDetector takes it as it is."
                 )
-            found = detector.anomaly_score(_safe_indexing(X, held))
+            found = detector.anomaly_score(_safe_indexing(x, held))
             self.detectors_.append(detector)
             self.calibrations_.append(np.sort(found))
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(detector, name):
-                setattr(self, name, getattr(detector, name))
         self.offset_ = float(np.log(rate)) + ROUNDING
         return self
 
@@ -160,4 +163,5 @@ class CrossConformalDetector(OutlierMixin, BaseEstimator):
 
     def _scores(self, x: Any) -> list[np.ndarray]:
         check_is_fitted(self)
+        x = checked(self, x, reset=False, columns=self.numbers_)
         return [detector.anomaly_score(x) for detector in self.detectors_]

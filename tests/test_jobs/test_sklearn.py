@@ -18,6 +18,11 @@ ESTIMATORS = [
     estimators.AnomalyDetector(
         scores="elbo", false_alarm_rate=0.3, calibration=0.5, steps=1
     ),
+    estimators.CrossConformalDetector(
+        estimators.AnomalyDetector(scores="elbo", calibration=0.5, steps=1),
+        folds=2,
+        false_alarm_rate=0.3,
+    ),
     estimators.AutoencoderTransformer(latent_dim=2, hidden=(4,), steps=1),
     estimators.AutoencoderImputer(
         "vae", latent_dim=2, hidden=(4,), steps=1, samples=2
