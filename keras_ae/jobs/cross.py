@@ -142,7 +142,7 @@ class CrossConformalDetector(OutlierMixin, BaseEstimator):
         the detector that did not see it, `[N]`."""
         scores, held = self._scores(X), self.calibrations_
         counts = [
-            len(own) - np.searchsorted(own, found, side="left")
+            conformal.at_least(own, found)
             for own, found in zip(held, scores, strict=True)
         ]
         return (1 + np.sum(counts, axis=0)) / (1 + sum(map(len, held)))

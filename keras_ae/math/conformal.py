@@ -34,9 +34,18 @@ def p_values(calibration: np.ndarray, scores: np.ndarray) -> np.ndarray:
         World, section 2.2. Bates, Candes, Lei, Romano, Sesia, 2023. Testing
         for Outliers with Conformal p-values. https://arxiv.org/abs/2104.08279
     """
-    size = len(calibration)
+    return (1 + at_least(calibration, scores)) / (1 + len(calibration))
+
+
+def at_least(calibration: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """How many calibration scores, sorted, are at least as high, `[...]`.
+
+    Example:
+        >>> at_least(np.array([1.0, 2.0, 2.0]), np.array([2.0, 9.0])).tolist()
+        [2, 0]
+    """
     below = np.searchsorted(calibration, scores, side="left")
-    return (1 + size - below) / (size + 1)
+    return len(calibration) - below
 
 
 def threshold(calibration: np.ndarray, rate: float) -> float:
