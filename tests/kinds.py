@@ -16,13 +16,16 @@ KINDS = (
 )
 
 
+def first(always, cases):
+    """Parameters of a test: those of `cases` that are in `always`; all by
+    `pytest --long`."""
+    return [
+        pytest.param(case, marks=[] if case in always else pytest.mark.long)
+        for case in cases
+    ]
+
+
 def variants(*others):
     """Parameters of a test of what variants have from the base: those of
-    `KINDS` and `others`; all by `pytest --long`."""
-    return [
-        pytest.param(
-            name,
-            marks=[] if name in (*KINDS, *others) else pytest.mark.long,
-        )
-        for name in registry.variants()
-    ]
+    `KINDS` and `others`."""
+    return first((*KINDS, *others), registry.variants())

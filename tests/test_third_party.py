@@ -86,6 +86,7 @@ def test_it_is_loaded_by_one_import_and_exported(folder):
     assert about["imports"] == ["my_autoencoders"]
 
 
+@pytest.mark.long
 def test_without_the_import_it_is_named(folder):
     done = run(folder, *MODULE, "sample", "mine")
     assert done.returncode == 2

@@ -92,6 +92,7 @@ def test_tangent_space_does_not_depend_on_the_batch():
     np.testing.assert_allclose(whole[280:281], single, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_tangent_space_finds_the_tangent_planes_of_a_curved_surface():
     """An encoder that has learned to remove noise changes only along the
     surface. The planes turn: one plane for all is far from most of them."""

@@ -109,6 +109,7 @@ def test_the_probe_is_cross_validated_logistic_regression(identity, splits):
     )
 
 
+@pytest.mark.long
 def test_the_probe_chooses_without_test_labels(identity, splits):
     train, (x_test, y_test) = splits
     found = [

@@ -99,6 +99,7 @@ def test_arrays_come_back(shape, tmp_path):
     np.testing.assert_array_equal(found, array)
 
 
+@pytest.mark.long
 def test_other_answers_are_told(archive, tmp_path):
     """An archive whose answer was altered."""
     wrong = tmp_path / "wrong.zip"

@@ -82,6 +82,7 @@ def test_help_comes_without_tensorflow():
         assert f"\n    {command} " in process.stdout
 
 
+@pytest.mark.long
 def test_the_script_shows_nothing_of_the_start_of_tensorflow(monkeypatch):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(Path(keras_ae.__file__).parent.parent))

@@ -299,6 +299,7 @@ def test_features_of_a_model_in_front():
 # On disk.
 
 
+@pytest.mark.long
 def test_a_saved_detector_answers_the_same_in_a_new_process(detector, tmp_path):
     x = rows(20, 5)
     detector.save(tmp_path / "saved")

@@ -16,6 +16,7 @@ from keras_ae import Autoencoder
 from keras_ae import DenoisingAutoencoder
 from keras_ae import NonFiniteError
 from keras_ae.model import watch
+from tests.kinds import first
 
 EVENT = 6
 BATCH = 4
@@ -81,13 +82,15 @@ def assert_same(model, twin):
     ("form", "compiled"),
     [
         ("rows", {}),
-        ("rows", {"jit_compile": True}),
+        pytest.param("rows", {"jit_compile": True}, marks=pytest.mark.long),
         ("rows", {"run_eagerly": True}),
         pytest.param(
             "rows", {"steps_per_execution": 1}, marks=pytest.mark.long
         ),
         ("stream", {}),
-        ("stream", {"steps_per_execution": 3}),
+        pytest.param(
+            "stream", {"steps_per_execution": 3}, marks=pytest.mark.long
+        ),
         pytest.param("stream", {"run_eagerly": True}, marks=pytest.mark.long),
         pytest.param("generator", {}, marks=pytest.mark.long),
     ],
@@ -369,7 +372,10 @@ def test_rows_of_nan_are_refused(reader, use):
     assert all(np.isfinite(w).all() for w in reader.get_weights())
 
 
-@pytest.mark.parametrize("cls", [keras_ae.VAE, VQVAE, DenoisingAutoencoder])
+@pytest.mark.parametrize(
+    "cls",
+    first([keras_ae.VAE], [keras_ae.VAE, VQVAE, DenoisingAutoencoder]),
+)
 def test_a_saved_model_tells_of_rows_of_nan(cls, tmp_path):
     """Networks with relu, whose fused kernels make zero of NaN."""
     if cls is VQVAE:

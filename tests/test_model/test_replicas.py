@@ -137,12 +137,14 @@ def workers(tmp_path_factory):
     return survivor, [*folders, folder / "alone"]
 
 
+@pytest.mark.long
 def test_a_lost_worker_is_named(workers):
     output, _ = workers
     assert "RuntimeError: Training has stopped because another" in output
     assert "keras_ae.callbacks.Checkpoint" in output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["resumed", "stream"])
 def test_two_workers_are_one(workers, name):
     first, second, alone = (
@@ -152,12 +154,14 @@ def test_two_workers_are_one(workers, name):
     assert_close(first, alone, **ROUNDING)
 
 
+@pytest.mark.long
 def test_workers_that_share_no_folder_are_told(workers):
     for folder in workers[1][:2]:
         text = (folder / "disagreement.txt").read_text()
         assert "The workers found different checkpoints" in text
 
 
+@pytest.mark.long
 def test_two_workers_stop_alike(workers):
     """At the same step, on the same weights, as one that is alone."""
     stopped = [folder / "stopped" for folder in workers[1]]

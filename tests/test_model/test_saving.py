@@ -56,6 +56,7 @@ GO_ON = """
 """
 
 
+@pytest.mark.long
 def test_a_new_process_goes_on_exactly(tmp_path):
     np.save(tmp_path / "x.npy", X)
     whole = {"vae": fit(make(VAE), 4), "autoencoder": fit(make(Autoencoder), 4)}

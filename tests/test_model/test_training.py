@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_ae import VAE
 from keras_ae import Autoencoder
 from keras_ae.zoo import datasets
+from tests.kinds import first
 
 EVENT = 3
 
@@ -365,7 +366,7 @@ def test_one_forward_pass_without_metrics(metrics):
     assert count.count(False) == (3 + 1 if metrics else 0)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", first([False], [False, True]))
 def test_one_trace_whatever_the_rows(jit):
     traces = []
 
@@ -477,6 +478,7 @@ def test_class_weight_is_refused():
         make().fit(numbered(4), class_weight={0: 1.0})
 
 
+@pytest.mark.long
 def test_six_models_of_a_class_are_no_reason_to_warn(caplog):
     """TensorFlow warns when it thinks that a function is traced anew."""
     logger = tf.get_logger()

@@ -355,7 +355,7 @@ def data(kind):
 
 
 #: Of what the others are built alike; all by `--long`.
-SHORT = {"discretized_logistic", "log_normal", "multinomial", "ordinal"}
+SHORT = {"discretized_logistic", "multinomial"}
 
 
 @pytest.mark.parametrize(

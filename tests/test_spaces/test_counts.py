@@ -80,6 +80,7 @@ def test_sparse_targets_and_what_is_given_beside_them():
     assert dense == sparse
 
 
+@pytest.mark.long
 def test_memory_is_that_of_batches(monkeypatch):
     monkeypatch.setattr(validation, "PART", 1 << 20)
     sparse = scipy.sparse.random_array(
@@ -281,6 +282,7 @@ def test_config():
     )
 
 
+@pytest.mark.long
 def test_saved_and_exported(tmp_path):
     space = spaces.Counts.from_counts(X)
     model = keras_ae.VAE.create(space, 2, hidden=(8,), likelihood="poisson")

@@ -129,6 +129,7 @@ def test_a_model_speaks_frames():
     )
 
 
+@pytest.mark.long
 def test_likelihoods_of_frames_are_those_of_rows():
     vae, rows = model(), TABLE.rows("x", DF)
     for of in (

@@ -104,6 +104,7 @@ def test_an_sdist_holds_what_builds_and_tests_it(built):
     assert sdist.stat().st_size < LARGEST
 
 
+@pytest.mark.long
 def test_a_wheel_is_the_same_each_time(built):
     """From the same files, to the last byte."""
     _, folder, wheel = built
@@ -122,6 +123,7 @@ def test_a_wheel_is_the_same_each_time(built):
             assert one.read(name) == two.read(name), name
 
 
+@pytest.mark.long
 def test_what_is_installed_works_elsewhere(installed, tmp_path):
     use = """
         import keras_ae, numpy as np, sys

@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from keras_ae import Autoencoder
 from keras_ae.parts import heads
 from keras_ae.zoo import datasets
+from tests.kinds import first
 
 
 def trained_error(model, x, steps_of_32):
@@ -36,7 +37,7 @@ def principal(x, k):
     return np.square(rest).sum() / len(x), pca.components_.T
 
 
-@pytest.mark.parametrize("scale", [1.0, 0.5])
+@pytest.mark.parametrize("scale", first([1.0], [1.0, 0.5]))
 def test_linear_autoencoder_is_pca_on_digits(scale):
     (x, _), _ = datasets.load("digits")
     model = Autoencoder.create(
@@ -54,6 +55,7 @@ def test_linear_autoencoder_is_pca_on_digits(scale):
     assert angles.max() < 1e-3
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     "KERAS_AE_DATA" not in os.environ, reason="KERAS_AE_DATA is not set"
 )

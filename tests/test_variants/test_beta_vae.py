@@ -69,6 +69,7 @@ def test_schedule_survives_save_and_resume(tmp_path):
     assert found["loss"] == expected["loss"][3:]
 
 
+@pytest.mark.long
 def test_kl_falls_as_beta_rises():
     x = rows()
     kl = []

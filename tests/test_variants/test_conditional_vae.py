@@ -265,6 +265,7 @@ def classifier():
     return lambda x: machine.predict(x.reshape(-1, 784))
 
 
+@pytest.mark.long
 @bundled
 def test_sampled_digits_are_recognised():
     model = keras_ae.load(PRESET)

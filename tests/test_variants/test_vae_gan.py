@@ -164,6 +164,7 @@ def trained():
     return *models, history.history, x_test
 
 
+@pytest.mark.long
 def test_discriminator_leads_and_is_caught_up(trained):
     _, _, history, _ = trained
     accuracy = np.array(history["accuracy"])

@@ -90,6 +90,7 @@ def test_kill_and_resume(tmp_path, monkeypatch, binarization, more):
     assert log_of(tmp_path / "cut") == log_of(tmp_path / "whole")
 
 
+@pytest.mark.long
 def test_one_seed_one_result(tmp_path):
     first, again = (
         recipes.train(recipe(), tmp_path / str(i), verbose=0) for i in range(2)

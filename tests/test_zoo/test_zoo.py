@@ -12,6 +12,7 @@ from keras_ae.analysis import plots
 from keras_ae.zoo import datasets
 from keras_ae.zoo import recipes
 from keras_ae.zoo import store
+from tests.kinds import first
 
 ROWS = 50  # enough for a likelihood; `keras-ae verify` takes all
 
@@ -25,10 +26,7 @@ LIKELIHOODS = {
     for about in reversed(ABOUT)
     if "nll" in about["recipe"]["metrics"]
 }
-TRIED = [
-    pytest.param(n, marks=[pytest.mark.long] * (n not in SHORT.values()))
-    for n in NAMES
-]
+TRIED = first(SHORT.values(), NAMES)
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -119,7 +117,14 @@ def test_the_recorded_figures_are_reproduced(model, about, splits):
         assert measures.agree(about["metrics"][key], found), (key, found)
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS.values(), indirect=True)
+@pytest.mark.parametrize(
+    "name",
+    first(
+        [LIKELIHOODS["vae"], LIKELIHOODS["conditional-vae"]],
+        LIKELIHOODS.values(),
+    ),
+    indirect=True,
+)
 def test_the_likelihood_is_that_of_the_card(model, about, splits):
     """On a few rows: within five standard errors of the mean over all."""
     few = {"nll": about["recipe"]["metrics"]["nll"] | {"rows": ROWS}}
