@@ -19,7 +19,7 @@ import tensorflow as tf
 import keras_ae
 from benchmarks import common
 from keras_ae.core import markdown
-from keras_ae.zoo import recipes
+from keras_ae.zoo import splits
 
 CALLS = 20  # in one timing
 ONE, MANY = 1, 256
@@ -58,7 +58,7 @@ def measure(name: str, device: str, rounds: int) -> dict:
     """Figures of one preset on one device."""
     model = keras_ae.load(name)
     about = keras_ae.zoo.store.metadata(name)
-    _, (rows, _) = recipes.data({"data": about["data"]})
+    _, (rows, _) = splits.of(about["data"])[1]
     with tempfile.TemporaryDirectory() as folder, tf.device(device):
         calls = forms(model, folder)
         one, many = (batch(model, rows, size) for size in (ONE, MANY))

@@ -29,7 +29,7 @@ from benchmarks import portable_run
 from keras_ae.model import agreement
 from keras_ae.model.formats import serve
 from keras_ae.model.formats import stablehlo
-from keras_ae.zoo import recipes
+from keras_ae.zoo import splits
 
 SIZES = (1, 256)
 #: Name in the archive -> policy of the layers; heads stay in float32.
@@ -61,7 +61,7 @@ def examples(name: str, model: keras_ae.BaseAutoencoder) -> list[np.ndarray]:
     """The first test rows of a preset's data, what a program takes; images
     rounded to bytes, of which 255 is 1."""
     about = keras_ae.zoo.store.metadata(name)
-    _, (rows, _) = recipes.data({"data": about["data"]})
+    _, (rows, _) = splits.of(about["data"])[1]
     rows = rows if isinstance(rows, tuple) else (rows,)
     first, *given = (np.asarray(r[: max(SIZES)]) for r in rows)
     pixels = np.round(first * 255).astype("uint8")

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_ae.analysis import measures
 from keras_ae.cli import tables
-from keras_ae.zoo import recipes
+from keras_ae.zoo import publishing
 from keras_ae.zoo import reproduction
 
 
@@ -109,7 +109,7 @@ def print_json(value: Any) -> None:
 def _verified(name: str, verbose: int) -> dict[str, Any]:
     """Figure -> what is recorded, what is found now; or an error."""
     try:
-        figures = recipes.recompute(name, verbose=verbose)
+        figures = publishing.recompute(name, verbose=verbose)
     except (ValueError, OSError) as error:
         return {"error": str(error)}
     return {

@@ -34,8 +34,10 @@ from keras_ae.jobs import explorer
 from keras_ae.jobs import report
 from keras_ae.model import spread
 from keras_ae.zoo import card
+from keras_ae.zoo import publishing
 from keras_ae.zoo import recipes
 from keras_ae.zoo import reproduction
+from keras_ae.zoo import splits
 from keras_ae.zoo import store
 
 # Ask for devices now: what TensorFlow prints then belongs to its start.
@@ -255,7 +257,7 @@ def _publish(
     verbose: int = 1,
 ) -> None:
     folder = Path(arguments.out or recipe["preset"])
-    recipes.publish(recipe, folder, runs, 0 if arguments.json else verbose)
+    publishing.publish(recipe, folder, runs, 0 if arguments.json else verbose)
     if not arguments.json:
         print(f"Wrote {folder}/:")
     checks.print_figures(store.metadata(folder)["metrics"], arguments.json)
@@ -402,12 +404,12 @@ def run_reproduce(arguments: argparse.Namespace) -> int:
 def run_sheet(arguments: argparse.Namespace) -> None:
     """Draw what is in the cards of the presets, side by side."""
     names = _matching(arguments.pattern)
-    pictures = {name: store.find(name) / recipes.PICTURE for name in names}
+    pictures = {name: store.find(name) / publishing.PICTURE for name in names}
     pictures = {name: path for name, path in pictures.items() if path.is_file()}
     if not pictures:
         raise ValueError(
             "No preset has a picture. Expected names of presets with "
-            f"{recipes.PICTURE}. Received: {list(names)}"
+            f"{publishing.PICTURE}. Received: {list(names)}"
         )
     plots.save(plots.contact_sheet(pictures), arguments.out)
     print(f"Drawn {len(pictures)} pictures: {arguments.out}")
@@ -454,7 +456,7 @@ def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
             model, arguments.data, data, _verbose(arguments)
         )
         return model, ((found.rows, None), (found.rows, None))
-    return model, recipes.data({"data": data})
+    return model, splits.of(data)[1]
 
 
 def _matching(pattern: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 from keras_ae.analysis import measures
 from keras_ae.core import registry
 from keras_ae.core import validation
+from keras_ae.zoo import publishing
 from keras_ae.zoo import recipes
 from keras_ae.zoo import store
 
@@ -372,7 +373,7 @@ def recompute(row: Row, verbose: int = 0) -> Result:
             "."
         )
     start = time.perf_counter()
-    pairs = recipes.recompute(row.preset, row.measured, verbose)
+    pairs = publishing.recompute(row.preset, row.measured, verbose)
     if row.figure not in pairs:
         raise ValueError(
             f"The preset {row.preset!r} was not measured for the row "
@@ -397,7 +398,7 @@ def retrain(row: Row, runs: str | Path = recipes.RUNS) -> Result:
     start = time.perf_counter()
     recorded = about(row) or store.metadata(row.preset)
     folder = Path(runs) / row.preset / row.preset
-    recipes.publish(recorded["recipe"], folder, runs, verbose=1)
+    publishing.publish(recorded["recipe"], folder, runs, verbose=1)
     found = store.metadata(folder)["metrics"]
     seconds = time.perf_counter() - start
     return Result(row, recorded["metrics"], found, seconds)

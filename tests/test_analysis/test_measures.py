@@ -10,6 +10,7 @@ import keras_ae
 from keras_ae.analysis import measures
 from keras_ae.zoo import datasets
 from keras_ae.zoo import recipes
+from keras_ae.zoo import splits as splits_of
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ def test_the_probe_sees_bits_where_the_model_does():
         "model": {"variant": "vae", "latent_dim": 2, "hidden": [4]},
         "seed": 0,
     }
-    splits = recipes.data(wanted)
+    splits = splits_of.of(wanted["data"])[1]
     drawn = measures._drawn(splits)
     assert set(np.unique(drawn)) == {0, 1}
     # A pixel's bit is 1 as often as its grey level says: five deviations.

@@ -226,7 +226,7 @@ def test_a_killed_training_goes_on_where_it_stopped(recipe, monkeypatch):
 
 
 def test_a_changed_recipe_does_not_resume(recipe, capsys):
-    with recipes._claimed(Path("runs/line"), RECIPE):
+    with recipes.claimed(Path("runs/line"), RECIPE):
         pass
     recipe.write_text(json.dumps(RECIPE | {"seed": 1}))
     assert cli.main(["train", str(recipe)]) == 2

@@ -95,7 +95,7 @@ def test_json_of_figures_is_what_was_measured(capsys):
 
 def test_json_of_a_preset_that_differs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
-        "keras_ae.zoo.recipes.recompute",
+        "keras_ae.zoo.publishing.recompute",
         lambda name, verbose: {
             "kl": ({"value": 1.0, "unit": "nats"}, {"value": 2.0, "rows": 1})
         },

@@ -14,7 +14,7 @@ from keras_ae import data
 from keras_ae.cli import main as cli
 from keras_ae.model import compiled
 from keras_ae.model import speed
-from keras_ae.zoo import recipes
+from keras_ae.zoo import publishing
 from keras_ae.zoo import store
 
 RNG = np.random.default_rng(0)
@@ -114,13 +114,13 @@ def test_the_card_says_which_file_and_verify_finds_the_figures(table, capsys):
     assert {f["rows"] for f in about["metrics"].values()} == {6}
     card = Path(table, "README.md").read_text(encoding="utf-8")
     assert "rows.csv" in card and "picture" not in card
-    for recorded, found in recipes.recompute(table).values():
+    for recorded, found in publishing.recompute(table).values():
         assert recorded["value"] == pytest.approx(found["value"], rel=1e-4)
     run("evaluate", table, "--data", "rows.csv")
     assert " 60\n" in capsys.readouterr().out
     data.write("rows.csv", pd.read_csv("rows.csv")[1:])
     with pytest.raises(ValueError, match="measured on other data.*rows.csv"):
-        recipes.recompute(table)
+        publishing.recompute(table)
 
 
 def test_a_series(capsys):
@@ -167,7 +167,7 @@ def test_a_folder_of_images(capsys):
     shape = (20, 8, 8, 1)
     data.write("photos", RNG.integers(0, 256, shape, dtype="uint8"))
     preset = trained("photos")
-    assert store.metadata(preset)["picture"] == recipes.PICTURE
+    assert store.metadata(preset)["picture"] == publishing.PICTURE
     run("score", preset, "photos", "--out", "scores.csv")
     scores = pd.read_csv("scores.csv", index_col=0)
     assert [*scores.index[:2]] == ["00.png", "01.png"]

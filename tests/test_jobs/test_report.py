@@ -14,7 +14,7 @@ from keras_ae.cli import main as cli
 from keras_ae.core import registry
 from keras_ae.jobs.report import sections
 from keras_ae.jobs.report.case import Case
-from keras_ae.zoo import recipes
+from keras_ae.zoo import splits
 from keras_ae.zoo import store
 
 SAMPLES = 20
@@ -31,7 +31,7 @@ def digits():
     """Model, test rows, labels 1 for one digit, and their report."""
     model = keras_ae.load("vae_digits")
     recipe = store.metadata("vae_digits")["recipe"]
-    _, (x, y) = recipes.data(recipe)
+    _, (x, y) = splits.of(recipe["data"])[1]
     x, y = x[:200], (y[:200] == 3).astype(int)
     factors = np.stack([y, np.arange(200) % 4], axis=1)
     return model, x, y, keras_ae.report(model, x, y, factors, samples=SAMPLES)

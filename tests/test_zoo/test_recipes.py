@@ -12,7 +12,9 @@ import pytest
 import keras_ae
 from keras_ae.analysis import measures
 from keras_ae.model import speed
+from keras_ae.zoo import publishing
 from keras_ae.zoo import recipes
+from keras_ae.zoo import splits
 
 RECIPE = {
     "preset": "vae_tiny",
@@ -103,13 +105,13 @@ def test_one_seed_one_result(tmp_path):
 
 def test_publish_measures_and_can_be_loaded(tmp_path):
     preset = tmp_path / "vae_tiny"
-    recipes.publish(recipe(), preset, tmp_path / "runs", verbose=0)
+    publishing.publish(recipe(), preset, tmp_path / "runs", verbose=0)
     model = keras_ae.load(preset)
     about = keras_ae.zoo.store.metadata(preset)
     assert about["recipe"] == RECIPE
     assert about["wall_time"] > 0
-    assert (preset / recipes.PICTURE).is_file()
-    _, (x, _) = recipes.data(recipe())
+    assert (preset / publishing.PICTURE).is_file()
+    _, (x, _) = splits.of(recipe()["data"])[1]
     values = {k: v["value"] for k, v in about["metrics"].items()}
     errors = np.square(model.predict(x) - x)
     # Figures are rounded to six digits.
@@ -135,11 +137,11 @@ def test_publish_measures_and_can_be_loaded(tmp_path):
 def test_publishing_again_does_not_train_again(tmp_path, monkeypatch, more):
     settings = recipe(metrics={"terms": {}}, training=RECIPE["training"] | more)
     arguments = settings, tmp_path / "vae_tiny", tmp_path / "runs"
-    recipes.publish(*arguments, verbose=0)
+    publishing.publish(*arguments, verbose=0)
     first = keras_ae.zoo.store.metadata(tmp_path / "vae_tiny")
     model = keras_ae.load(tmp_path / "vae_tiny")
     monkeypatch.setattr(recipes.Run, "on_epoch_begin", None)
-    recipes.publish(*arguments, verbose=0)
+    publishing.publish(*arguments, verbose=0)
     again = keras_ae.zoo.store.metadata(tmp_path / "vae_tiny")
     assert again["metrics"] == first["metrics"]
     assert again["wall_time"] == first["wall_time"]
@@ -153,10 +155,10 @@ def test_half_a_file_of_weights_is_not_a_training(tmp_path):
     folder.mkdir(parents=True)
     (folder / "model.weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"0" * 99)
     preset = tmp_path / "preset"
-    recipes.publish(
+    publishing.publish(
         recipe(metrics={"terms": {}}), preset, tmp_path / "cut", verbose=0
     )
-    recipes.halve(whole)
+    publishing.halve(whole)
     assert_identical(keras_ae.load(preset), whole)
 
 
@@ -175,7 +177,7 @@ def test_kl_warms_up():
     found = [float(weight(step)) for step in (0, 5, 10, 99)]
     np.testing.assert_allclose(found, [0, 0.5, 1, 1])
     # One step at weight 0 leaves the KL out, as a beta of 0 does.
-    x = recipes.data(RECIPE)[0][0]
+    x = splits.of(RECIPE["data"])[1][0][0]
     model, twin = (recipes.create(RECIPE, (8, 8, 1)) for _ in range(2))
     model.compile(keras.optimizers.SGD(0.001), loss_weights={"kl": weight})
     by_hand = keras_ae.BetaVAE(twin.encoder, twin.decoder, beta=0.0, seed=0)
@@ -189,9 +191,9 @@ def test_kl_warms_up():
 
 def test_binarized_data():
     wanted = recipe(data={"name": "digits", "binarization": "dynamic"})
-    (x, _), (x_test, _) = recipes.data(wanted)
+    (x, _), (x_test, _) = splits.of(wanted["data"])[1]
     assert set(np.unique(x_test)) == {0, 1}
-    _, (again, _) = recipes.data(wanted)
+    _, (again, _) = splits.of(wanted["data"])[1]
     np.testing.assert_array_equal(x_test, again)
     draws = [np.asarray(x.draw(np.array([0, i]))) for i in range(2)]
     assert (draws[0] != draws[1]).any()
@@ -217,7 +219,7 @@ def test_bad_recipe_files(tmp_path, text, message):
 
 def test_one_of_several_factors_is_the_condition():
     wanted = {"name": "shapes", "factor": 0, "condition": "labels"}
-    (x, y), (x_test, y_test) = recipes.data(recipe(data=wanted))
+    (x, y), (x_test, y_test) = splits.of(wanted)[1]
     (same, factors), (_, test_factors) = keras_ae.datasets.load("shapes")
     np.testing.assert_array_equal(x[0], same)
     for found in (x[1], y):
@@ -280,10 +282,10 @@ def test_recipes_of_the_project_build():
 
 def test_rows_of_each_class_are_shown():
     x = np.arange(6)
-    shown = recipes.examples_of_each(x, np.array([1, 1, 0, 2, 0, 2]))
+    shown = splits.examples_of_each(x, np.array([1, 1, 0, 2, 0, 2]))
     assert shown.tolist() == [2, 0, 3]
     factors = np.ones([6, 2])
-    assert recipes.examples_of_each(x, factors, 3).tolist() == [0, 2, 5]
+    assert splits.examples_of_each(x, factors, 3).tolist() == [0, 2, 5]
 
 
 def test_a_sampler_is_fitted_after_the_training(tmp_path):
@@ -302,8 +304,8 @@ def test_a_sampler_is_fitted_after_the_training(tmp_path):
 
 def test_a_table_of_numbers_as_a_frame():
     wanted = recipe(data={"name": "wine", "frame": True})
-    (x, _), (x_test, _) = recipes.data(wanted)
+    (x, _), (x_test, _) = splits.of(wanted["data"])[1]
     assert x.columns[0] == x_test.columns[0] == "alcohol"
     assert x.shape == (143, 13)
     with pytest.raises(ValueError, match="'digits' has no named columns"):
-        recipes.data(recipe(data={"name": "digits", "frame": True}))
+        splits.of({"name": "digits", "frame": True})

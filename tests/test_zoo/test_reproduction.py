@@ -14,6 +14,7 @@ from benchmarks import reproduction as benchmark
 from keras_ae.cli import main as cli
 from keras_ae.cli import tables
 from keras_ae.model import speed
+from keras_ae.zoo import publishing
 from keras_ae.zoo import recipes
 from keras_ae.zoo import reproduction
 from keras_ae.zoo import store
@@ -49,7 +50,7 @@ def without_xla(monkeypatch):
 def trained(tmp_path_factory):
     """A zoo of one tiny preset."""
     folder = tmp_path_factory.mktemp("zoo")
-    recipes.publish(RECIPE, folder / "line", folder / "runs", verbose=0)
+    publishing.publish(RECIPE, folder / "line", folder / "runs", verbose=0)
     return folder
 
 

@@ -11,6 +11,7 @@ from keras_ae.analysis import measures
 from keras_ae.analysis import plots
 from keras_ae.zoo import datasets
 from keras_ae.zoo import recipes
+from keras_ae.zoo import splits as splits_of
 from keras_ae.zoo import store
 from tests.kinds import first
 
@@ -51,7 +52,7 @@ def splits(about):
     data = about["recipe"]["data"]["name"]
     if data != "digits" and datasets._local(data) is None:
         pytest.skip(f"{data} is not on this machine")
-    return recipes.data(about["recipe"])
+    return splits_of.of(about["recipe"]["data"])[1]
 
 
 def test_the_card_is_that_of_the_model(name, model, about):
@@ -80,7 +81,7 @@ def test_it_reconstructs_and_generates(name, model, about, splits):
     _, (x, y) = splits
     if not plots.draws(model):
         pytest.skip("no images: test_rows_are_scored_and_drawn")
-    x = recipes.examples_of_each(x, y)
+    x = splits_of.examples_of_each(x, y)
     images = keras.tree.flatten(x)[0]
     error = np.mean((model.predict(x) - images) ** 2)
     assert error < np.var(images, axis=0).mean()
