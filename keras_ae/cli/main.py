@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if rest[:1] == ["train"]:
             target = _target(rest[1:])
             if target is not None:
-                _commands(given.modules).add_flags(train, target)
+                _commands(given.modules).training.add_flags(train, target)
         arguments = parser.parse_args(rest, argparse.Namespace(argv=argv))
         run = getattr(_commands(given.modules), f"run_{arguments.command}")
         return run(arguments) or 0

@@ -16,9 +16,9 @@ from matplotlib import image
 from sklearn.decomposition import PCA
 
 import keras_ae
-from keras_ae.cli import commands
 from keras_ae.cli import demo
 from keras_ae.cli import main as cli
+from keras_ae.cli import training
 from keras_ae.core import files
 from keras_ae.model import export
 from keras_ae.model import speed
@@ -170,7 +170,7 @@ def test_usage_errors_have_exit_code_2(capsys):
 def test_every_argument_of_a_variant_is_a_flag_with_help(variant):
     cls = keras_ae.get(variant)
     parser = argparse.ArgumentParser()
-    commands.add_flags(parser, variant)
+    training.add_flags(parser, variant)
     help_of = {a.dest: a.help for a in parser._actions}
     parts = ("encoder", "decoder", "discriminator", "classifier")
     for name in {"latent_dim", "hidden", *cls.parameters()} - {*parts}:
