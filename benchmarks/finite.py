@@ -18,7 +18,7 @@ from benchmarks import common
 from benchmarks import handwritten
 from benchmarks import training
 from keras_ae.core import markdown
-from keras_ae.model import watch
+from keras_ae.model.training import watch
 
 #: Images of a pass, variant, arguments.
 MODELS = {

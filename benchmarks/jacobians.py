@@ -24,7 +24,7 @@ import keras_ae  # noqa: E402
 from benchmarks import common  # noqa: E402
 from keras_ae.core import markdown  # noqa: E402
 from keras_ae.math import jacobians  # noqa: E402
-from keras_ae.model import speed  # noqa: E402
+from keras_ae.model.training import speed  # noqa: E402
 
 SIZES = (2, 8, 32, 128, 512)
 #: Encoder -> (shape of an example, rows in a batch, steps in a call, options)

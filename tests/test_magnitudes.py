@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 import keras_ae
 from keras_ae.core import registry
 from keras_ae.model import magnitude
-from keras_ae.model import speed
-from keras_ae.model.step import weighted_sum
+from keras_ae.model.training import speed
+from keras_ae.model.training.step import weighted_sum
 from tests.kinds import KINDS
 from tests.kinds import variants
 

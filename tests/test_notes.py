@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 
 PAGE = Path(__file__).parents[1] / "docs" / "notes.md"
 HEAD, *SECTIONS = re.split(r"(?m)^## ", PAGE.read_text(encoding="utf-8"))

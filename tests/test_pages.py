@@ -28,7 +28,7 @@ SHOWN = r"(?m)^(sorted\(.*\)|\S.*shape)(?:\n|  )# ([\[(].*?[\])])(?:[,:].*)?$"
 # has its own names and an empty folder.
 RUNNER = """
 import json, os, sys, tempfile, time, traceback
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 # The graph computes the same and is ready sooner.
 speed.jit_compile = lambda model: speed.Choice(False, "a page")
 def check(shown, said):

@@ -16,7 +16,7 @@ import tensorflow as tf
 import keras_ae
 from keras_ae.core import registry
 from keras_ae.model import base
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 
 PACKAGE = Path(keras_ae.__file__).parent
 TESTS = Path(__file__).parent

@@ -18,7 +18,7 @@ from keras_ae.core.config import AutoConfig
 from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import Logs
 from keras_ae.core.types import Rows
-from keras_ae.model.checkpoint import Checkpoint as Checkpoint
+from keras_ae.model.training.checkpoint import Checkpoint as Checkpoint
 from keras_ae.parts import schedules
 
 

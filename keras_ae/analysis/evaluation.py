@@ -17,8 +17,8 @@ from keras_ae.core.types import Rows
 from keras_ae.math import bounds
 from keras_ae.math import divergences
 from keras_ae.model import compiled
-from keras_ae.model import speed
 from keras_ae.model.base import BaseAutoencoder
+from keras_ae.model.training import speed
 from keras_ae.parts import heads
 
 BLOCK = 500  # importance samples decoded at once

@@ -17,7 +17,7 @@ from keras_ae.core import registry
 from keras_ae.core import replicas
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
-from keras_ae.model import spread
+from keras_ae.model.training import spread
 from keras_ae.zoo import publishing
 from keras_ae.zoo import recipes
 from keras_ae.zoo import store

@@ -21,9 +21,9 @@ from keras_ae.contract.tools import steps
 from keras_ae.contract.tools import trained
 from keras_ae.contract.tools import tree
 from keras_ae.contract.tools import unmoved
-from keras_ae.model import speed
 from keras_ae.model.base import BaseAutoencoder
-from keras_ae.model.step import weighted_sum
+from keras_ae.model.training import speed
+from keras_ae.model.training.step import weighted_sum
 
 
 def check_eager(cls: type[BaseAutoencoder]) -> None:

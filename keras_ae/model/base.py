@@ -29,11 +29,11 @@ from keras_ae.model.batch import Player
 from keras_ae.model.create import Creation
 from keras_ae.model.create import check_known
 from keras_ae.model.infer import Inference
-from keras_ae.model.loop import FastTraining
 from keras_ae.model.seeds import Seeds
 from keras_ae.model.sizes import Sizes
 from keras_ae.model.start import Start
-from keras_ae.model.step import Step
+from keras_ae.model.training.loop import FastTraining
+from keras_ae.model.training.step import Step
 from keras_ae.parts import conditions
 from keras_ae.parts import heads
 from keras_ae.parts import networks

@@ -11,7 +11,7 @@ from keras_ae.core.types import Shapes
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.model.batch import Player
-from keras_ae.model.optimizers import Optimizers
+from keras_ae.model.training.optimizers import Optimizers
 from keras_ae.parts import networks
 from keras_ae.parts import priors
 from keras_ae.variants.vae import VAE

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_ae.core.registry import register
 from keras_ae.model.batch import Player
-from keras_ae.model.optimizers import Optimizers
+from keras_ae.model.training.optimizers import Optimizers
 from keras_ae.parts import networks
 from keras_ae.parts import priors
 from keras_ae.variants.iwae import IWAE

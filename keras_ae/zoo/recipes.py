@@ -44,9 +44,9 @@ from keras_ae.core import replicas
 from keras_ae.core import shards
 from keras_ae.core.types import Logs
 from keras_ae.core.types import Rows
-from keras_ae.model import spread
 from keras_ae.model.base import BaseAutoencoder
-from keras_ae.model.checkpoint import Checkpoint
+from keras_ae.model.training import spread
+from keras_ae.model.training.checkpoint import Checkpoint
 from keras_ae.parts import schedules
 from keras_ae.zoo import splits
 from keras_ae.zoo import store

@@ -8,7 +8,7 @@ from scipy import stats
 from keras_ae import VAE
 from keras_ae import Autoencoder
 from keras_ae.analysis import evaluation
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from keras_ae.cli import main as cli
 from keras_ae.cli import training
 from keras_ae.core import files
 from keras_ae.model import export
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 from keras_ae.zoo import recipes
 from keras_ae.zoo import store
 

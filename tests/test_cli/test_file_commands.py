@@ -13,7 +13,7 @@ import keras_ae
 from keras_ae import data
 from keras_ae.cli import main as cli
 from keras_ae.model import compiled
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 from keras_ae.zoo import publishing
 from keras_ae.zoo import store
 

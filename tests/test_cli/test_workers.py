@@ -17,7 +17,7 @@ import tensorflow as tf
 import keras_ae
 from keras_ae.cli import main
 from keras_ae.cli import workers
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 from keras_ae.zoo import recipes
 
 EPOCHS = 5

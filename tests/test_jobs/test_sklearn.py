@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import keras_ae.sklearn as estimators
 from keras_ae.jobs import learned
-from keras_ae.model import loop
+from keras_ae.model.training import loop
 
 ESTIMATORS = [
     estimators.AnomalyDetector(

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_ae import Autoencoder
 from keras_ae.core import validation
-from keras_ae.model import feed
+from keras_ae.model.training import feed
 
 PEAK = """
 import sys
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import keras_ae
 from keras_ae.core import validation
-from keras_ae.model import feed
+from keras_ae.model.training import feed
 feed.SMALL = 2**20
 rows = np.zeros([{rows}, 784], np.uint8)
 rows[:] = np.arange(784) % 2  # touched, so that they are in memory

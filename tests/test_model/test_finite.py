@@ -15,7 +15,7 @@ from keras_ae import VQVAE
 from keras_ae import Autoencoder
 from keras_ae import DenoisingAutoencoder
 from keras_ae import NonFiniteError
-from keras_ae.model import watch
+from keras_ae.model.training import watch
 from tests.kinds import first
 
 EVENT = 6

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_ae import IWAE
 from keras_ae import VAE
 from keras_ae import DistributionNetwork
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 from keras_ae.parts import heads
 
 no_gpu = pytest.mark.skipif(

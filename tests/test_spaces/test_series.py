@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 import keras_ae
 from keras_ae.analysis.series import point_scores
-from keras_ae.model import feed
+from keras_ae.model.training import feed
 from keras_ae.spaces import Array
 from keras_ae.spaces import Series
 from keras_ae.zoo import datasets

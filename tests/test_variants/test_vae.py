@@ -9,7 +9,7 @@ from scipy import stats
 
 from keras_ae import VAE
 from keras_ae.analysis import evaluation
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 from keras_ae.parts import heads
 
 S = 0.5  # deviation of the noise

@@ -11,7 +11,7 @@ import pytest
 
 import keras_ae
 from keras_ae.analysis import measures
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 from keras_ae.zoo import publishing
 from keras_ae.zoo import recipes
 from keras_ae.zoo import splits

@@ -13,7 +13,7 @@ from benchmarks import frechet
 from benchmarks import reproduction as benchmark
 from keras_ae.cli import main as cli
 from keras_ae.cli import tables
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 from keras_ae.zoo import publishing
 from keras_ae.zoo import recipes
 from keras_ae.zoo import reproduction

@@ -18,9 +18,9 @@ import tensorflow as tf
 
 from keras_ae.core import backend
 from keras_ae.core.types import Tree
-from keras_ae.model import causes
 from keras_ae.model import finite
-from keras_ae.model import spread
+from keras_ae.model.training import causes
+from keras_ae.model.training import spread
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder

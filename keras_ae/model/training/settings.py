@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from keras_ae.core import backend
 from keras_ae.model import compiled
-from keras_ae.model import feed
-from keras_ae.model import speed
-from keras_ae.model import spread
-from keras_ae.model import streams
-from keras_ae.model import watch
+from keras_ae.model.training import feed
+from keras_ae.model.training import speed
+from keras_ae.model.training import spread
+from keras_ae.model.training import streams
+from keras_ae.model.training import watch
 from keras_ae.parts import weights
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_ae.core import shards as rows_on_disk
-from keras_ae.model import feed as blocks
-from keras_ae.model import spread
+from keras_ae.model.training import feed as blocks
+from keras_ae.model.training import spread
 
 
 def ordered(x: Any, batch_size: int | None) -> Any:

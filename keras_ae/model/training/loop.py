@@ -17,15 +17,15 @@ from keras_ae.core import backend
 from keras_ae.core import rows as rows_of
 from keras_ae.core import shards
 from keras_ae.core import validation
-from keras_ae.model import checkpoint
-from keras_ae.model import epochs as loop
-from keras_ae.model import feed
 from keras_ae.model import finite
 from keras_ae.model import magnitude
-from keras_ae.model import settings
-from keras_ae.model import sharded
-from keras_ae.model import speed
-from keras_ae.model import spread
+from keras_ae.model.training import checkpoint
+from keras_ae.model.training import epochs as loop
+from keras_ae.model.training import feed
+from keras_ae.model.training import settings
+from keras_ae.model.training import sharded
+from keras_ae.model.training import speed
+from keras_ae.model.training import spread
 
 
 class FastTraining(settings.Settings):

@@ -17,7 +17,7 @@ import keras
 import tensorflow as tf
 
 from keras_ae.core import replicas
-from keras_ae.model import feed
+from keras_ae.model.training import feed
 
 #: What TensorFlow raises on a worker when another one does not answer.
 LOST = (

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_ae.core.types import Tree
-from keras_ae.model import feed
+from keras_ae.model.training import feed
 
 
 class Steps:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ae.model import speed
+from keras_ae.model.training import speed
 
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder

@@ -12,9 +12,9 @@ from typing import Any
 import keras
 
 from keras_ae.core import backend
-from keras_ae.model import feed
-from keras_ae.model import spread
-from keras_ae.model import watch
+from keras_ae.model.training import feed
+from keras_ae.model.training import spread
+from keras_ae.model.training import watch
 
 CallbackList = keras.callbacks.CallbackList
 

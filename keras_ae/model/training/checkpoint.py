@@ -21,8 +21,8 @@ from keras_ae.core import replicas
 from keras_ae.core import validation
 from keras_ae.core.types import Json
 from keras_ae.core.types import Logs
-from keras_ae.model import feed
-from keras_ae.model import spread
+from keras_ae.model.training import feed
+from keras_ae.model.training import spread
 
 SUFFIX = ".weights.h5"  # Keras insists on it
 STATE = "checkpoint"  # the entry of the file beside what Keras writes

@@ -1,0 +1,1 @@
+"""Training: from rows to steps on one device or many, and what guards them."""
