@@ -1,9 +1,10 @@
 """What runs where, and how exactly: every variant in every format.
 
-`python -m benchmarks.serving` exports a small model of each variant,
-opens the file by the format's own runtime, and compares all endpoints with
-Python on rows that the export itself did not look at. Written to `results/`
-and, as tables, to `docs/serving.md`; `--table` only writes the tables anew.
+`python -m benchmarks.serving [VARIANT ...]` exports a small model of each
+variant, opens the file by the format's own runtime, and compares all endpoints
+with Python on rows that the export itself did not look at. Written to
+`results/` and, as tables, to `docs/serving.md`; `--table` only writes the
+tables anew.
 """
 
 import argparse
@@ -81,7 +82,7 @@ def tables(found: dict) -> str:
     for format, title in TITLES.items():
         rows = [
             [f"`{name}`", *(_cell(by[format].get(e, "")) for e in ENDPOINTS)]
-            for name, by in found.items()
+            for name, by in sorted(found.items())
             if name != "machine"
         ]
         head = ["variant", *(f"`{e}`" for e in ENDPOINTS)]
@@ -108,14 +109,16 @@ def renewed(page: str, found: dict) -> str:
 def main() -> None:
     """Measure, write the JSON and the page."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("variants", nargs="*", default=registry.variants())
     parser.add_argument("--table", action="store_true")
-    if not parser.parse_args().table:
+    arguments = parser.parse_args()
+    if not arguments.table:
         warnings.filterwarnings("ignore", "The .* export of")
-        found: dict = {}
-        for name in registry.variants():
+        found = common.read(Path(__file__).stem)
+        for name in arguments.variants:
             print(name, file=sys.stderr, flush=True)
             found[name] = {f: measure(name, f) for f in TITLES}
-        common.write(Path(__file__).stem, found)
+            common.write(Path(__file__).stem, dict(sorted(found.items())))
     page = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(renewed(page, common.read("serving")), encoding="utf-8")
 

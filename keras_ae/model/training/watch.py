@@ -25,7 +25,7 @@ from keras_ae.model.training import spread
 if TYPE_CHECKING:
     from keras_ae.model.base import BaseAutoencoder
 
-STEPS = 128  # training steps between two looks at all weights
+STEPS = 256  # training steps between two looks at all weights
 KEPT = 2**26  # bytes of batches that are kept to be run again
 
 
