@@ -41,9 +41,10 @@ class Exemplar(base.BasePrior):
     codes that were remembered, 500 of which are renewed after each step, in
     turn. In use the prior is the whole mixture.
 
-    An example is itself in the mixture where the two are equal; or, of grey
-    levels that are binarized anew at every epoch, where it has bits alone
-    which no other exemplar would have given with higher probability.
+    An example is itself in the mixture where the two are equal. Of grey levels
+    that are binarized anew at every epoch it never is: there it is the
+    exemplar that gives its bits with the highest probability, if that is one
+    that such draws have.
 
     Formula:
         p(z) = mean_k q(z | x_k)
@@ -127,8 +128,8 @@ class Exemplar(base.BasePrior):
         """See `BasePrior.among`."""
         shares = tf.convert_to_tensor(self.there)
         if self.leave_one_out:
-            own = _same(x, tf.convert_to_tensor(self.examples))  # [B, K]
-            shares = tf.where(own, 0.0, shares)
+            own = _same(x, tf.convert_to_tensor(self.examples), shares)
+            shares = tf.where(own, 0.0, shares)  # [B, K]
         if self.neighbors is None:
             return self.mixture(encode, shares)
         return Nearest(self, encode, shares)
@@ -238,23 +239,30 @@ def _logits(shares: tf.Tensor) -> tf.Tensor:
     return tf.where(shares > 0, 0.0, IMPOSSIBLE)
 
 
-def _same(x: tf.Tensor, examples: tf.Tensor) -> tf.Tensor:
-    """Which examples the rows of a batch are, or are drawn from: bool
-    `[B, K]`."""
+def _logs(p: tf.Tensor) -> tf.Tensor:
+    """Logarithms of probabilities; of others, that of 0."""
+    can = (p > 0) & (p <= 1)
+    return tf.where(can, tf.math.log(tf.where(can, p, 1.0)), IMPOSSIBLE)
+
+
+def _same(x: tf.Tensor, examples: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+    """Which examples, of those that are there, the rows of a batch are or are
+    drawn from: bool `[B, K]`."""
     equal = _keys(x)[:, None] == _keys(examples)
     rows, levels = (tf.reshape(t, [tf.shape(t)[0], -1]) for t in (x, examples))
     bits = tf.reduce_all((rows == 0) | (rows == 1), axis=1, keepdims=True)
 
     def drawn() -> tf.Tensor:
-        ones, zeros = (
-            tf.where(p > 0, tf.math.log(tf.where(p > 0, p, 1.0)), IMPOSSIBLE)
-            for p in (levels, 1 - levels)
-        )
-        # log p(row | levels): no row has a chance where a level rules it out.
+        ones, zeros = _logs(levels), _logs(1 - levels)
         chance = tf.matmul(rows, ones, transpose_b=True)
-        chance += tf.matmul(1 - rows, zeros, transpose_b=True)
+        chance += tf.matmul(1 - rows, zeros, transpose_b=True) + _logits(there)
         best = tf.reduce_max(chance, axis=1, keepdims=True)
-        return bits & (chance == best) & (best > IMPOSSIBLE / 2)
+        # log p(row | levels) of rows that the levels give: mean, variance.
+        mean = tf.reduce_sum(levels * ones + (1 - levels) * zeros, 1)
+        odds = (ones - zeros) ** 2
+        variance = tf.reduce_sum(levels * (1 - levels) * odds, 1)
+        least = tf.maximum(mean - 5 * tf.sqrt(variance), IMPOSSIBLE / 2)
+        return bits & (chance == best) & (chance >= least)
 
     none = tf.zeros_like(equal)
     return equal | tf.cond(tf.reduce_any(bits), drawn, lambda: none)
