@@ -52,13 +52,13 @@ def log_likelihood(
         `[N]`, nats.
 
     Raises:
-        TypeError: If the model has no prior.
+        TypeError: If the model has no prior, or its likelihood is none.
         ValueError: If data or `samples` are not valid.
 
     Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
         Autoencoders, section 5. https://arxiv.org/abs/1509.00519
     """
-    _check_prior(model)
+    _check_density(model)
     samples = validation.check_count("samples", samples)
     x = model.check_rows(model.as_rows(x))
     size = len(keras.tree.flatten(x)[0])
@@ -152,7 +152,7 @@ def elbo(
     Reference: Kingma, Welling, 2014. Auto-Encoding Variational Bayes,
         equation 3. https://arxiv.org/abs/1312.6114
     """
-    _check_prior(model)
+    _check_density(model)
     samples = validation.check_count("samples", samples)
     x = model.check_rows(model.as_rows(x))
     size = len(keras.tree.flatten(x)[0])
@@ -211,6 +211,7 @@ def bits_per_dimension(
     Reference: van den Oord, Kalchbrenner, Kavukcuoglu, 2016. Pixel Recurrent
         Neural Networks, section 5.2. https://arxiv.org/abs/1601.06759
     """
+    _check_density(model)
     head = model.decoder.head
     if head.step is None:
         raise TypeError(
@@ -264,7 +265,14 @@ def active_units(
     return int(np.sum(np.var(codes, axis=0) > threshold))
 
 
-def _check_prior(model: BaseAutoencoder) -> None:
+def _check_density(model: BaseAutoencoder) -> None:
+    """Refuse a model by which p(x) is not defined."""
+    if not model.decoder.head.normalized:
+        raise TypeError(
+            f"{type(model.decoder.head).__name__} is no density, so p(x) is "
+            "not defined. Expected a likelihood, such as 'gaussian'. Compare "
+            "such models by their reconstructions or samples."
+        )
     if model.prior is None:
         raise TypeError(
             f"{type(model).__name__} has no prior, so p(x) is not defined. "

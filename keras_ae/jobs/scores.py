@@ -153,6 +153,11 @@ class Likelihood(Elbo):
     def __init__(self, samples: int = 64):
         self.samples = validation.check_count("samples", samples)
 
+    def lacking(self, model: BaseAutoencoder) -> str:
+        """See `BaseScore.lacking`."""
+        density = model.decoder.head.normalized
+        return super().lacking(model) if density else "a likelihood"
+
     def tensor(
         self, model: BaseAutoencoder, rows: Rows, learned: dict
     ) -> tf.Tensor:

@@ -23,6 +23,8 @@ class HierarchicalVAE(VAE):
     The prior of a level depends on those above. Its posterior is that prior,
     once drawn, times what the encoder says of the level from the example: the
     two agree wherever the example says nothing. The decoder reads all levels.
+    They are blocks of one flat code: networks are of any kind, and with
+    `network="conv"` encoder and decoder are residual convolutions.
 
     Formula:
         z = (z_1, .., z_L), top first
@@ -40,6 +42,13 @@ class HierarchicalVAE(VAE):
         >>> model = HierarchicalVAE.create((8,), latent_dim=4, hidden=(16,))
         >>> sorted(model.objective(np.zeros([3, 8], "float32")))
         ['kl', 'kl_1', 'kl_2', 'reconstruction']
+        >>> images = keras_ae.spaces.Image(8, 8)
+        >>> model = HierarchicalVAE.create(
+        ...     images, 6, network="conv", hidden=(4,),
+        ...     prior={"hierarchical": {"levels": [2, 4]}},
+        ... )
+        >>> model.objective(np.zeros([3, 8, 8, 1]))["kl_2"].shape
+        TensorShape([3])
 
     Reference: Sonderby et al., 2016. Ladder Variational Autoencoders.
         NeurIPS. https://arxiv.org/abs/1602.02282

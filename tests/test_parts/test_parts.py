@@ -27,6 +27,7 @@ ARGUMENTS = {
     "Cyclical": {"start": 0.5, "end": 4.0, "period": 10},
     "Exemplar": {"components": 3},
     "EMACodebook": {"size": 6},
+    "Features": {"network": keras.Sequential([keras.layers.Flatten()])},
     "GaussianMixture": {"components": 3},
     "GradientCodebook": {"size": 6},
     "KernelMixture": {
@@ -42,6 +43,8 @@ ARGUMENTS = {
     "Vector": {"size": 3},
     "VampPrior": {"components": 3},
 }
+#: Shapes of events of heads that are not for vectors.
+EVENTS = {"MSSSIM": (11, 12, 3)}
 KINDS = {
     "heads": "BaseHead",
     "priors": "BasePrior",
@@ -158,15 +161,20 @@ def test_get_refuses_other_things(kind):
 # Heads.
 
 
-def head_numbers(head, width=3, rows=5):
-    """Random numbers for a head over vectors, and what comes of them."""
-    head.build((None, width))
+def event_of(part):
+    return EVENTS.get(part.__name__, (3,))
+
+
+def head_numbers(head, rows=5):
+    """Random numbers for a head, and what comes of them."""
+    *places, width = event_of(type(head))
+    head.build((None, *places, width))
     draws = np.random.default_rng(0)
     parts = [
-        tf.constant(draws.normal(size=(rows, size)), tf.float32)
+        tf.constant(draws.normal(size=(rows, *places, size)), tf.float32)
         for size in head.sizes(width)
     ]
-    return parts, head(*parts, rank=1)
+    return parts, head(*parts, rank=len(places) + 1)
 
 
 @every("heads")
@@ -174,8 +182,8 @@ def test_head_shapes(part):
     head = make(part)
     _, distribution = head_numbers(head)
     assert distribution.batch_shape == (5,)
-    assert distribution.event_shape == (3,)
-    assert head.code(distribution).shape == (5, 3)
+    assert distribution.event_shape == event_of(part)
+    assert head.code(distribution).shape == (5, *event_of(part))
 
 
 @every("heads")

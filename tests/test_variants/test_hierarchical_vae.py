@@ -108,3 +108,32 @@ def test_three_levels_and_other_parts():
     ):
         with pytest.raises((TypeError, ValueError), match="Expected"):
             keras_ae.HierarchicalVAE.create((4,), 3, hidden=(8,), **options)
+
+
+def test_convolutions_have_levels_too():
+    model = keras_ae.HierarchicalVAE.create(
+        keras_ae.spaces.Image(8, 8),
+        5,
+        network="conv",
+        hidden=(4,),
+        prior={"hierarchical": {"levels": [2, 3], "width": 4}},
+        likelihood="bernoulli",
+        seed=0,
+    )
+    x = np.random.default_rng(0).uniform(size=(3, 8, 8, 1)).astype("float32")
+    posterior, prior = model.encode(x), model.p_z()
+    assert posterior.event_shape == (5,)
+    z = posterior.sample(seed=(0, 1))
+    found = chains.divergences(posterior, prior, z)
+    # The KL of normals, of each level given the one above in the draw.
+    for q, p, kl in zip(
+        posterior.levels(z), prior.levels(z), found, strict=True
+    ):
+        ratio = (q.stddev() / p.stddev()).numpy()
+        shift = ((q.mean() - p.mean()) / p.stddev()).numpy()
+        expected = ((ratio**2 + shift**2 - 1) / 2 - np.log(ratio)).sum(-1)
+        np.testing.assert_allclose(kl, expected, rtol=1e-4, atol=1e-5)
+    assert model.reconstruct(x).shape == x.shape
+    assert model.sample(2, seed=0).shape == (2, 8, 8, 1)
+    with pytest.raises(ValueError, match="flat code"):
+        keras_ae.HierarchicalVAE.create((8, 8, 1), (4, 4, 2), network="conv")

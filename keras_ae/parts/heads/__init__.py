@@ -27,6 +27,9 @@ from keras_ae.parts.heads.location import Gaussian as Gaussian
 from keras_ae.parts.heads.location import Laplace as Laplace
 from keras_ae.parts.heads.location import LogNormal as LogNormal
 from keras_ae.parts.heads.location import StudentT as StudentT
+from keras_ae.parts.heads.perceptual import MSSSIM as MSSSIM
+from keras_ae.parts.heads.perceptual import BasePerceptual as BasePerceptual
+from keras_ae.parts.heads.perceptual import Features as Features
 from keras_ae.parts.heads.posteriors import Dirichlet as Dirichlet
 from keras_ae.parts.heads.posteriors import FlowGaussian as FlowGaussian
 from keras_ae.parts.heads.posteriors import FullGaussian as FullGaussian

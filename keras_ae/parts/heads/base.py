@@ -75,6 +75,8 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     parts = 1
     #: Which values can be; None for any finite number.
     range: Range | None = None
+    #: Whether what it gives is a distribution, not a cost in its place.
+    normalized = True
     #: How far apart values are that have probabilities; None: a density.
     step: float | None = None
     #: Where the head's own deviation starts; `"data"`: from the examples.

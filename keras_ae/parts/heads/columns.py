@@ -101,6 +101,11 @@ class Columns(BaseHead):
             head.check_support(name, part)
 
     @property
+    def normalized(self) -> bool:
+        """See `BaseHead.normalized`."""
+        return all(head.normalized for head in self.likelihoods)
+
+    @property
     def support(self) -> str:
         """See `BaseHead.support`."""
         found = (head.support for head in self.likelihoods)

@@ -48,3 +48,18 @@ class BasePrior(BasePart, keras.Layer, abc.ABC):
         `[B]` where an example may not count for itself."""
         del x
         return self.distribution(encode)
+
+
+def single(example_shape: Shapes | None) -> tuple:
+    """The shape of one example, where examples are single tensors.
+
+    Raises:
+        ValueError: Where they are not, or nothing is known of them.
+    """
+    if not example_shape or isinstance(example_shape[0], (list, tuple)):
+        raise ValueError(
+            "Examples of a prior are single tensors. Expected the shape of "
+            f"such examples. Received: {example_shape}. Use it in a VAE "
+            "without conditions."
+        )
+    return tuple(example_shape[1:])

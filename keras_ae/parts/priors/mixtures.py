@@ -16,6 +16,7 @@ from keras_ae.core.types import Shape
 from keras_ae.core.types import Shapes
 from keras_ae.math import draws
 from keras_ae.parts import heads
+from keras_ae.parts.priors import base
 from keras_ae.parts.priors.base import BasePrior
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class VampPrior(BasePrior):
         Raises:
             ValueError: Without the shape of one example.
         """
-        shape = _single(example_shape)
+        shape = base.single(example_shape)
         self.pseudo_inputs = _weight(
             self,
             "pseudo_inputs",
@@ -161,130 +162,6 @@ class VampPrior(BasePrior):
         return tfd.MixtureSameFamily(
             tfd.Categorical(logits=tf.zeros(self.components)), posteriors
         )
-
-
-@registry.register("exemplar")
-class Exemplar(BasePrior):
-    """Mixture of the posteriors of training examples.
-
-    They are not learned, so that many cost no more than their encoding;
-    `adapt` takes them from the training data, before it they are noise. In
-    training an example does not count for itself, or all posteriors would
-    shrink to points.
-
-    Formula:
-        p(z) = mean_k q(z | x_k)
-        in training: over the k with x_k != x
-
-    Args:
-        components: Number of examples; all rows if there are not more.
-            Defaults to 500.
-        leave_one_out: Whether an example is left out of its own prior in
-            training. Defaults to True.
-
-    Example:
-        >>> vae = keras_ae.VAE.create((8,), 2, prior="exemplar", hidden=(16,))
-        >>> vae.adapt(np.random.default_rng(0).random((600, 8)))
-        >>> vae.prior.distribution(vae.encode).log_prob(tf.zeros([5, 2])).shape
-        TensorShape([5])
-
-    Reference: Norouzi, Fleet, Norouzi, 2020. Exemplar VAE: Linking Generative
-        Models, Nearest Neighbor Retrieval, and Data Augmentation. NeurIPS.
-        https://arxiv.org/abs/2004.04795
-    """
-
-    def __init__(
-        self, components: int = 500, leave_one_out: bool = True, **kwargs: Any
-    ):
-        super().__init__(**kwargs)
-        self.components = validation.check_count("components", components)
-        self.leave_one_out = bool(leave_one_out)
-
-    def build(
-        self, code_shape: Shape, example_shape: Shapes | None = None
-    ) -> None:
-        """See `BasePrior.build`; a place for examples, and who has one.
-
-        Raises:
-            ValueError: Without the shape of one example.
-        """
-        shape = _single(example_shape)
-        self.examples, self.there = (
-            self.add_weight(
-                shape=(self.components, *shape),
-                initializer=start,
-                trainable=False,
-                dtype="float32",
-                autocast=False,
-                name=name,
-            )
-            for name, shape, start in (
-                ("examples", shape, keras.initializers.RandomNormal()),
-                ("there", (), "ones"),
-            )
-        )
-        super().build(code_shape, example_shape)
-
-    def adapt(self, model: "BaseAutoencoder", x: np.ndarray) -> None:
-        """See `BasePart.adapt`; examples drawn without replacement."""
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(x)), model.next_seed()
-        )
-        count = min(self.components, len(x))
-        examples = self.examples.numpy()
-        examples[:count] = x[order[:count].numpy()]
-        self.examples.assign(examples)
-        self.there.assign(np.arange(self.components) < count)
-
-    def distribution(
-        self, encode: Callable[[tf.Tensor], tfd.Distribution]
-    ) -> tfd.Distribution:
-        """See `BasePrior.distribution`."""
-        return self._mixture(encode, tf.convert_to_tensor(self.there))
-
-    def among(
-        self, x: tf.Tensor, encode: Callable[[tf.Tensor], tfd.Distribution]
-    ) -> tfd.Distribution:
-        """See `BasePrior.among`."""
-        there = tf.convert_to_tensor(self.there)
-        if not self.leave_one_out:
-            return self._mixture(encode, there)
-        keys = _keys(x), _keys(tf.convert_to_tensor(self.examples))
-        other = keys[0][:, None] != keys[1]  # [B, K]
-        return self._mixture(encode, tf.where(other, there, 0.0))
-
-    def _mixture(
-        self, encode: Callable[[tf.Tensor], tfd.Distribution], shares: tf.Tensor
-    ) -> tfd.Distribution:
-        """Of the posteriors of examples, by shares `[(B,) K]`."""
-        posteriors = encode(tf.convert_to_tensor(self.examples))
-        # Not log(0), whose gradient is none: so rare that it adds nothing.
-        logits = tf.where(shares > 0, 0.0, -1e9)
-        return tfd.MixtureSameFamily(tfd.Categorical(logits=logits), posteriors)
-
-
-def _single(example_shape: Shapes | None) -> tuple:
-    """The shape of one example, where examples are single tensors."""
-    if not example_shape or isinstance(example_shape[0], (list, tuple)):
-        raise ValueError(
-            "Examples of a prior are single tensors. Expected the shape of "
-            f"such examples. Received: {example_shape}. Use it in a VAE "
-            "without conditions."
-        )
-    return tuple(example_shape[1:])
-
-
-def _keys(x: tf.Tensor) -> tf.Tensor:
-    """A number for each example, equal for equal ones, int32 `[B]`."""
-    values = tf.reshape(x, [tf.shape(x)[0], -1]) + 0.0  # -0 is 0
-    bits = tf.bitcast(values, tf.int32)
-    odd = (2 * tf.range(tf.shape(bits)[1]) + 1) * 0x2C1B3C6D
-    return tf.reduce_sum(_stirred(_stirred(bits) * odd), axis=1)
-
-
-def _stirred(bits: tf.Tensor) -> tf.Tensor:
-    """High bits reach low ones too."""
-    return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, 15))
 
 
 def _weight(
