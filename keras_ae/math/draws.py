@@ -124,11 +124,17 @@ def gamma(n: tf.Tensor, alpha: tf.Tensor, seed: Seed | RowSeed) -> tf.Tensor:
 
 
 def split(seed: Seed | RowSeed, count: int) -> list:
-    """Seeds of the same kind, `count` of them."""
+    """Seeds of the same kind, `count` of them; constants of a graph if it is
+    one."""
     if not isinstance(seed, RowSeed):
         return tf.unstack(tfp.random.split_seed(seed, count))
-    keys = tf.unstack(tfp.random.split_seed(seed.key, count))
-    return [seed._replace(key=key) for key in keys]
+    known = tf.get_static_value(seed.key)
+    if known is None:
+        keys = tf.unstack(tfp.random.split_seed(seed.key, count))
+    else:
+        with tf.init_scope():
+            keys = [k.numpy() for k in tfp.random.split_seed(known, count)]
+    return [seed._replace(key=tf.convert_to_tensor(key)) for key in keys]
 
 
 def _by_rows(

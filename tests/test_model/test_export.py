@@ -166,6 +166,9 @@ LEFT_OUT = {
     ("conditional-vae", "onnx"): {"sample": DRAWS},
     ("conditional-vae", "litert"): {"sample": DRAWS},
     ("conditional-vae", "openvino"): {"sample": DRAWS},
+    ("hierarchical-vae", "onnx"): {"sample": DRAWS},
+    ("hierarchical-vae", "litert"): {"sample": DRAWS},
+    ("hierarchical-vae", "openvino"): {"sample": DRAWS},
     ("hyperspherical-vae", "onnx"): {"score": "Gamma", "sample": DRAWS},
     ("hyperspherical-vae", "litert"): {"score": "Gamma", "sample": DRAWS},
     ("hyperspherical-vae", "openvino"): {"score": "Gamma", "sample": DRAWS},
@@ -270,10 +273,12 @@ def inputs(model, x):
     return values | {"seed": tf.range(len(rows[0]))}
 
 
-#: A condition, integers as codes, draws that XLA has not: each where formats
-#: differ, in all by `--long`. The contract looks at SavedModels.
+#: A condition, draws after draws, draws that XLA has not, integers as codes:
+#: each where formats differ, in all by `--long`. The contract looks at
+#: SavedModels.
 SHORT = {
     "conditional-vae": {"onnx"},
+    "hierarchical-vae": {"stablehlo"},
     "hyperspherical-vae": {"litert"},
     "vqvae": {"openvino"},
 }
