@@ -23,6 +23,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import sparse
 
 import keras_ae
 from benchmarks import portable_run
@@ -62,11 +63,15 @@ def examples(name: str, model: keras_ae.BaseAutoencoder) -> list[np.ndarray]:
     rounded to bytes, of which 255 is 1."""
     about = keras_ae.zoo.store.metadata(name)
     _, (rows, _) = splits.of(about["data"])[1]
-    rows = rows if isinstance(rows, tuple) else (rows,)
-    first, *given = (np.asarray(r[: max(SIZES)]) for r in rows)
-    pixels = np.round(first * 255).astype("uint8")
-    pixels = pixels.reshape(len(first), *model.input_specs()[0].shape[1:])
-    return [pixels, *(g.astype("int32") for g in given)]
+    first, *given = rows if isinstance(rows, tuple) else (rows,)
+    first = getattr(first, "iloc", first)[: max(SIZES)]
+    first = model.space.rows("x", first)
+    first = first.toarray() if sparse.issparse(first) else np.asarray(first)
+    first = first.astype("float32")
+    if isinstance(model.space, keras_ae.spaces.Image):
+        first = np.round(first * 255).astype("uint8")
+    first = first.reshape(len(first), *model.input_specs()[0].shape[1:])
+    return [first, *(g[: max(SIZES)].astype("int32") for g in given)]
 
 
 def rounded(model: keras_ae.BaseAutoencoder) -> keras_ae.BaseAutoencoder:
