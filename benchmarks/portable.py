@@ -10,8 +10,8 @@ runs itself where there is JAX and nothing else: `python FILE`; so does
 The reconstruction alone, since it is encoder and decoder, all products of
 matrices that there are; a prior's weights and a discriminator's stay away.
 Weights are rounded to bfloat16 before anything is computed, so that programs of
-both types run on the same ones. In half precision, which the presets hold, the
-34 of them do not compress below 40.5 MB: mantissas are noise.
+both types run on the same ones: in half precision, which the presets hold, they do
+not compress as far, since mantissas are noise.
 """
 
 import argparse
@@ -59,8 +59,8 @@ def in_precision(
 
 
 def examples(name: str, model: keras_ae.BaseAutoencoder) -> list[np.ndarray]:
-    """The first test rows of a preset's data, what a program takes; images
-    rounded to bytes, of which 255 is 1."""
+    """The first test rows of a preset's data, over again where there are few,
+    as a program takes them; images rounded to bytes, of which 255 is 1."""
     about = keras_ae.zoo.store.metadata(name)
     _, (rows, _) = splits.of(about["data"])[1]
     first, *given = rows if isinstance(rows, tuple) else (rows,)
@@ -71,7 +71,8 @@ def examples(name: str, model: keras_ae.BaseAutoencoder) -> list[np.ndarray]:
     if isinstance(model.space, keras_ae.spaces.Image):
         first = np.round(first * 255).astype("uint8")
     first = first.reshape(len(first), *model.input_specs()[0].shape[1:])
-    return [first, *(g[: max(SIZES)].astype("int32") for g in given)]
+    numbers = np.arange(max(SIZES)) % len(first)
+    return [first[numbers], *(g[numbers].astype("int32") for g in given)]
 
 
 def rounded(model: keras_ae.BaseAutoencoder) -> keras_ae.BaseAutoencoder:
