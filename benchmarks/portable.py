@@ -10,8 +10,8 @@ runs itself where there is JAX and nothing else: `python FILE`; so does
 The reconstruction alone, since it is encoder and decoder, all products of
 matrices that there are; a prior's weights and a discriminator's stay away.
 Weights are rounded to bfloat16 before anything is computed, so that programs of
-both types run on the same ones: in half precision, which the presets hold, they do
-not compress as far, since mantissas are noise.
+both types run on the same ones. In half precision, which the presets hold,
+they would not compress as far: mantissas are noise.
 """
 
 import argparse
