@@ -1,7 +1,7 @@
 """What short codes are worth, beside principal components and t-SNE.
 
 `python -m benchmarks.embedding`. Codes of 2 and of 16 numbers of the same
-rows, at most 3,000 of each set, which are also those that train: a VAE and an
+rows, at most 2,000 of each set, which are also those that train: a VAE and an
 autoencoder of this package with the defaults of their space, 1,000 steps of
 128 rows; PCA; t-SNE of two numbers. No method sees the labels. Of each code:
 trustworthiness (whether neighbours in the code, ten, were neighbours before),
@@ -41,7 +41,7 @@ from keras_ae.core import markdown
 
 SETS = ("digits", "mnist", "fashion_mnist", "ecg5000", "pbmc")
 SIZES = (2, 16)  # of a code
-ROWS = 3_000
+ROWS = 2_000
 STEPS, BATCH = 1_000, 128
 NEIGHBOURS = 10  # of trustworthiness
 FIGURES = ("trustworthiness", "accuracy", "NMI", "ARI")
