@@ -9,7 +9,7 @@ accuracy of five neighbours in the code (cross-validated), and how well k-means,
 told the number of classes, finds the classes. Distances between rows, of which
 PCA and t-SNE are made and trustworthiness too, are those of pixels and volts;
 of cells those of logarithms of shares. Results are kept after each set, and a
-run goes on where the last one ended. Half an hour of one core.
+run goes on where the last one ended. Ten minutes of one core for a seed.
 
 References:
     Venna, Kaski, 2001. Neighborhood Preservation in Nonlinear Projection

@@ -41,6 +41,6 @@ figure = Figure(figsize=(8, 3))
 for i, (above, below) in enumerate(figure.subplots(2, 6).T):
     above.imshow(scratched[i, ..., 0], cmap="gray", vmin=0, vmax=1)
     above.set_title(f"p = {detector.p_value(scratched[i : i + 1])[0]:.3f}")
-    below.imshow(maps[i, ..., 0], cmap="magma", vmin=0, vmax=1)
+    below.imshow(maps[i, ..., 0], cmap="magma", vmin=0, vmax=0.5)
     for ax in (above, below):
         ax.set_axis_off()
