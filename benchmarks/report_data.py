@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks import anomaly_images
+from benchmarks import embedding
+
 HEAD = ["data", "figure", "this package", "run beside it", "published"]
 
 
@@ -249,8 +252,10 @@ SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
     "binary_tables": binary_tables,
     "ecg": ecg,
     "anomaly": anomaly,
+    "anomaly_images": anomaly_images.section,
     "series": series,
     "photographs": photographs,
+    "embedding": embedding.section,
 }
 
 

@@ -244,10 +244,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return np.where(found <= fdr, -1, 1)
 
     def contributions(self, X: Any) -> Any:  # noqa: N803
-        """What each value adds to the squared error of a row.
+        """Where a row is abnormal: what each value adds to its squared error.
 
         Of the score `"denoising"` or `"reconstruction"`, whose sum it is, the
-        first that there is.
+        first that there is. Of an image a map of its pixels.
 
         Returns:
             `[N, columns]`, a data frame where the rows are a `Table`; of

@@ -215,6 +215,22 @@ def test_denoising_without_noise_is_the_error_of_the_reconstruction():
     np.testing.assert_allclose(own.contributions(x).sum(axis=1), found, 1e-5)
 
 
+def test_the_map_of_an_image_shows_the_pixels_that_are_wrong():
+    """Weights as drawn, but a decoder that says 0.5 of every pixel."""
+    model = keras_ae.DenoisingAutoencoder.create(
+        keras_ae.spaces.Image(6, 5), 3, hidden=(8,), seed=0
+    )
+    projection = model.decoder.projection
+    kernel = np.zeros(projection.kernel.shape)
+    projection.set_weights([kernel, np.full(kernel.shape[1], 0.5)])
+    x = np.random.default_rng(0).integers(256, size=(40, 6, 5), dtype="uint8")
+    own = AnomalyDetector(model, scores="denoising", steps=0, **EASY).fit(x)
+    found = own.contributions(x)
+    np.testing.assert_allclose(found, (x / 255 - 0.5) ** 2, atol=1e-6)
+    sums = found.sum(axis=(1, 2))
+    np.testing.assert_allclose(sums, own.anomaly_score(x), rtol=1e-5)
+
+
 def test_distance_is_that_to_neighbours_in_the_code(vae):
     known = kinds.Distance(3).learn(vae, rows().astype("float32"))
     x = rows(30, 5).astype("float32")
