@@ -47,6 +47,15 @@ SHARED = {
     # The players and the masks draw for themselves.
     "check_seeds": ("denoising", "factor-vae", "hamiltonian-vae", "masked"),
     "check_saved_model": ("hyperspherical-vae",),
+    "check_rows_alone": (
+        "denoising",
+        "hierarchical-vae",
+        "iwae",
+        "m2",
+        "masked",
+        "rae",
+        "sparse",
+    ),
     "check_streams": (),
     "check_traces": (),
     "check_validation_split": (),

@@ -65,6 +65,7 @@ def test_the_card_is_that_of_the_model(name, model, about):
     assert recipe["seed"] == model.seed
 
 
+@pytest.mark.parametrize("name", TRIED, indirect=True)
 def test_the_recipe_makes_this_architecture(model, about):
     fresh = recipes.create(about["recipe"], model.space)
     assert type(fresh) is type(model)
@@ -94,11 +95,11 @@ def test_it_reconstructs_and_generates(name, model, about, splits):
         assert np.std(drawn, axis=0).mean() > 0.05  # not all the same
 
 
-def test_rows_are_scored_and_drawn(name, model, splits):
+def test_rows_are_scored_and_drawn(model, request):
     """Of what is no image: new rows are of the kind of the data."""
     if plots.draws(model):
         pytest.skip("images: test_it_reconstructs_and_generates")
-    _, (x, _) = splits
+    _, (x, _) = request.getfixturevalue("splits")
     assert np.isfinite(model.score_samples(x[:5])).all()
     if model.source is not None:
         drawn = model.sample(5, seed=0)
