@@ -14,7 +14,7 @@ tfd = tfp.distributions
 Level = Callable[[tf.Tensor], tfd.Distribution]
 
 
-class Chain(draws.Rowwise, tfd.Distribution):
+class Chain(draws.Rowwise, draws.Own):
     """A vector in blocks: each depends on those before it. Its `mean` and
     `stddev` are those of each block at the means of those before.
 
@@ -34,13 +34,7 @@ class Chain(draws.Rowwise, tfd.Distribution):
         sizes: Sequence[int],
     ):
         self._top, self._below, self._sizes = top, below, list(sizes)
-        super().__init__(
-            dtype=tf.float32,
-            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=True,
-            parameters={},
-        )
+        super().__init__(reparameterized=True)
 
     def levels(self, z: tf.Tensor) -> list[tfd.Distribution]:
         """The law of each level, given what is above it in `z`, `[..., d]`."""

@@ -50,6 +50,24 @@ class Rowwise:
     """Mark of a distribution that takes a `RowSeed`."""
 
 
+class Own(tfd.Distribution):
+    """Base of distributions over float32 vectors that TFP has not.
+
+    Args:
+        reparameterized: Whether draws have gradients.
+    """
+
+    def __init__(self, reparameterized: bool):
+        kinds = tfd.NOT_REPARAMETERIZED, tfd.FULLY_REPARAMETERIZED
+        super().__init__(
+            dtype=tf.float32,
+            reparameterization_type=kinds[reparameterized],
+            validate_args=False,
+            allow_nan_stats=True,
+            parameters={},
+        )
+
+
 def uniform(shape: Shape | tf.Tensor, seed: Seed | RowSeed) -> tf.Tensor:
     """Uniform numbers in [0, 1), float32.
 

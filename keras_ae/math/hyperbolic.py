@@ -54,7 +54,7 @@ def conformal(z: tf.Tensor) -> tf.Tensor:
     return 2 / (1 - tf.minimum(tf.reduce_sum(z**2, axis=-1), EDGE**2))
 
 
-class WrappedNormal(draws.Rowwise, tfd.Distribution):
+class WrappedNormal(draws.Rowwise, draws.Own):
     """A normal in the plane at 0, wrapped around the ball, moved to `loc`.
 
     Its density is that of the ball as a part of the plane.
@@ -75,13 +75,7 @@ class WrappedNormal(draws.Rowwise, tfd.Distribution):
 
     def __init__(self, loc: tf.Tensor, scale: tf.Tensor):
         self.loc, self.scale = loc, scale
-        super().__init__(
-            dtype=tf.float32,
-            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=True,
-            parameters={},
-        )
+        super().__init__(reparameterized=True)
 
     def _sample_n(
         self, n: tf.Tensor, seed: draws.Seed | draws.RowSeed = None

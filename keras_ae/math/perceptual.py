@@ -69,7 +69,7 @@ def ms_ssim(x: tf.Tensor, y: tf.Tensor, levels: int) -> tf.Tensor:
     return tf.reduce_mean(product, axis=-1)
 
 
-class Energy(draws.Rowwise, tfd.Distribution):
+class Energy(draws.Rowwise, draws.Own):
     """exp(-cost) without the constant that would make it a density.
 
     What a likelihood is to a model, for a distance that has none: `log_prob`
@@ -90,13 +90,7 @@ class Energy(draws.Rowwise, tfd.Distribution):
 
     def __init__(self, loc: tf.Tensor, rank: int, cost: Callable):
         self._loc, self._rank, self._cost = loc, rank, cost
-        super().__init__(
-            dtype=loc.dtype,
-            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=True,
-            parameters={},
-        )
+        super().__init__(reparameterized=True)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         pair = x + tf.zeros_like(self._loc), self._loc + tf.zeros_like(x)

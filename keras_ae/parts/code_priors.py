@@ -166,7 +166,7 @@ class MaskedConvolution(BaseCodePrior):
         return x
 
 
-class Codes(tfd.Distribution):
+class Codes(draws.Own):
     """A distribution over vectors of a codebook, by their numbers.
 
     Args:
@@ -176,13 +176,7 @@ class Codes(tfd.Distribution):
 
     def __init__(self, prior: BaseCodePrior, codebook: BaseCodebook):
         self._prior, self._codebook = prior, codebook
-        super().__init__(
-            dtype=tf.float32,
-            reparameterization_type=tfp.distributions.NOT_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=True,
-            parameters={},
-        )
+        super().__init__(reparameterized=False)
 
     def sample_each(self, keys: tf.Tensor) -> tf.Tensor:
         """Codes `[n, *event]`, one for each key, int32 `[n, 2]`."""

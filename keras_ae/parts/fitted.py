@@ -134,18 +134,12 @@ class TwoStage(priors.BasePrior):
         return tfd.TransformedDistribution(flat, tfb.Reshape(self.event_shape))
 
 
-class _Generated(tfd.Distribution):
+class _Generated(draws.Own):
     """y ~ p(y|u), u ~ N(0, I), which has no density in closed form."""
 
     def __init__(self, decoder: networks.DistributionNetwork):
         self._decoder = decoder
-        super().__init__(
-            tf.float32,
-            tfd.FULLY_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=True,
-            name="generated",
-        )
+        super().__init__(reparameterized=True)
 
     def _event_shape(self) -> tf.TensorShape:
         return tf.TensorShape(self._decoder.event_shape)

@@ -2,14 +2,19 @@
 
 import abc
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core.types import Shape
 from keras_ae.core.types import Shapes
 from keras_ae.parts.part import BasePart
+
+if TYPE_CHECKING:
+    from keras_ae.model.base import BaseAutoencoder
 
 tfd = tfp.distributions
 
@@ -63,3 +68,11 @@ def single(example_shape: Shapes | None) -> tuple:
             "without conditions."
         )
     return tuple(example_shape[1:])
+
+
+def some(x: np.ndarray, count: int, model: "BaseAutoencoder") -> np.ndarray:
+    """Rows of `x`, drawn without replacement by a seed of the model."""
+    order = tf.random.experimental.stateless_shuffle(
+        tf.range(len(x)), model.next_seed()
+    )
+    return x[order[:count].numpy()]

@@ -13,6 +13,7 @@ from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.types import Shape
 from keras_ae.core.types import Shapes
+from keras_ae.math import draws
 from keras_ae.parts.priors import base
 
 if TYPE_CHECKING:
@@ -103,12 +104,9 @@ class Exemplar(base.BasePrior):
 
     def adapt(self, model: "BaseAutoencoder", x: np.ndarray) -> None:
         """See `BasePart.adapt`; examples drawn without replacement."""
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(x)), model.next_seed()
-        )
         count = min(self.components, len(x))
         examples = self.examples.numpy()
-        examples[:count] = x[order[:count].numpy()]
+        examples[:count] = base.some(x, count, model)
         self.examples.assign(examples)
         self.there.assign(np.arange(self.components) < count)
         if self.neighbors is not None:
@@ -171,7 +169,7 @@ class Exemplar(base.BasePrior):
         )
 
 
-class Nearest(tfd.Distribution):
+class Nearest(draws.Own):
     """A lower bound of a mixture's density: of the components alone whose
     remembered codes are nearest to the code asked about.
 
@@ -183,13 +181,7 @@ class Nearest(tfd.Distribution):
 
     def __init__(self, prior: Exemplar, encode: Callable, shares: tf.Tensor):
         self.prior, self.encode, self.shares = prior, encode, shares
-        super().__init__(
-            dtype=tf.float32,
-            reparameterization_type=tfd.NOT_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=True,
-            parameters={},
-        )
+        super().__init__(reparameterized=False)
 
     def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
         event = self.prior.event_shape

@@ -148,10 +148,7 @@ class VampPrior(BasePrior):
                 "There are too few examples to start from. Expected at least "
                 f"{self.components}, one a component. Received: {len(x)}"
             )
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(x)), model.next_seed()
-        )
-        rows = x[order[: self.components].numpy()]
+        rows = base.some(x, self.components, model)
         self.pseudo_inputs.assign(self.clip(rows))
 
     def distribution(
