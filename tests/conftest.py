@@ -7,6 +7,8 @@ import hypothesis
 import keras
 import pytest
 
+from keras_ae.core import registry
+
 # The benchmarks are not installed; the package is, and is found first.
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -73,3 +75,15 @@ def fixed_seeds():
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def own_names(monkeypatch):
+    """What a test registers is gone after it."""
+    copy = {kind: dict(table) for kind, table in registry._TABLES.items()}
+    monkeypatch.setattr(registry, "_TABLES", copy)
+    monkeypatch.setattr(registry, "_CLASSES", dict(registry._CLASSES))
+    known = dict(keras.saving.get_custom_objects())
+    yield
+    keras.saving.get_custom_objects().clear()
+    keras.saving.get_custom_objects().update(known)

@@ -215,7 +215,7 @@ def test_signatures_say_what_they_take():
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_examples_run(module, monkeypatch, tmp_path):
+def test_examples_run(module, monkeypatch, tmp_path, own_names):
     # XLA is the contract's business; here it would only take time.
     choice = speed.Choice(False, "an example")
     monkeypatch.setattr(speed, "jit_compile", lambda model: choice)

@@ -19,16 +19,7 @@ from keras_ae.parts import networks
 tfd = tfp.distributions
 
 
-@pytest.fixture(autouse=True)
-def tables(monkeypatch):
-    """What a test registers is gone after it."""
-    copy = {kind: dict(table) for kind, table in registry._TABLES.items()}
-    monkeypatch.setattr(registry, "_TABLES", copy)
-    monkeypatch.setattr(registry, "_CLASSES", dict(registry._CLASSES))
-    known = dict(keras.saving.get_custom_objects())
-    yield
-    keras.saving.get_custom_objects().clear()
-    keras.saving.get_custom_objects().update(known)
+pytestmark = pytest.mark.usefixtures("own_names")
 
 
 def hush(name="hush", **members):
