@@ -1,11 +1,13 @@
 """Settings that all tests share."""
 
+import os
 import sys
 from pathlib import Path
 
 import hypothesis
 import keras
 import pytest
+import tensorflow as tf
 
 from keras_ae.core import registry
 
@@ -56,6 +58,18 @@ def pytest_addoption(parser):
     parser.addoption(
         "--long", action="store_true", help="every check for every variant"
     )
+
+
+def pytest_configure(config):
+    """A graph runs a few times here, so that optimizing it takes longer than
+    it saves. With `--long` graphs are compiled as they are for users."""
+    if not config.getoption("--long"):
+        quick = "--xla_backend_optimization_level=0"
+        quick += " --xla_llvm_disable_expensive_passes=true"
+        os.environ.setdefault("XLA_FLAGS", quick)  # of processes started too
+        tf.config.optimizer.set_experimental_options(
+            {"disable_meta_optimizer": True}
+        )
 
 
 def pytest_collection_modifyitems(config, items):

@@ -14,8 +14,8 @@
 
 A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
 a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
-`"start"`, a preset whose encoder and decoder it starts from, `"kl_warmup"`,
-epochs in which the weight of the KL rises to 1, `"beta_1"` of Adam, and
+`"start"`, a preset whose encoder, decoder and prior it starts from (the prior
+where it is of the same kind), `"kl_warmup"`, epochs in which the weight of the KL rises to 1, `"beta_1"` of Adam, and
 `"sampler"`, what `keras_ae.fit_sampler` is to fit afterwards. Data
 may have `"shards"`, a folder of rows on disk that are trained on instead of
 those of that name; see `keras_ae.shards`. Instead of a name they may have
@@ -190,13 +190,17 @@ def warmup(steps: int) -> schedules.BaseSchedule:
 
 
 def start(model: BaseAutoencoder, preset: str) -> None:
-    """Give a model the encoder and the decoder of a pretrained one.
+    """Give a model the encoder and the decoder of a pretrained one, and the
+    prior where it is of the same kind.
 
     Raises:
-        ValueError: If their networks differ.
+        ValueError: If their networks or priors differ in size.
     """
     other = store.load(preset)
-    for part in ("encoder", "decoder"):
+    parts = ["encoder", "decoder"]
+    if model.prior is not None and type(model.prior) is type(other.prior):
+        parts.append("prior")
+    for part in parts:
         mine, theirs = getattr(model, part), getattr(other, part)
         shapes = [[w.shape for w in p.weights] for p in (mine, theirs)]
         if shapes[0] != shapes[1]:

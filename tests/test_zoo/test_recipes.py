@@ -309,3 +309,27 @@ def test_a_table_of_numbers_as_a_frame():
     assert x.shape == (143, 13)
     with pytest.raises(ValueError, match="'digits' has no named columns"):
         splits.of({"name": "digits", "frame": True})
+
+
+def test_start_takes_over_what_is_alike(monkeypatch):
+    def made(components, seed, prior="vamp"):
+        prior = {prior: {"components": components}} if components else prior
+        return keras_ae.VAE.create(
+            (8, 8), 2, hidden=(4,), prior=prior, seed=seed
+        )
+
+    x = np.random.default_rng(0).uniform(size=(9, 8, 8)).astype("float32")
+    first, other = made(3, 0), made(3, 1)
+    monkeypatch.setattr(recipes.store, "load", {"first": first}.get)
+    first.adapt(x[:5])
+    other.adapt(x[4:])
+    pairs = zip(first.prior.weights, other.prior.weights, strict=True)
+    assert any((a.numpy() != b.numpy()).any() for a, b in pairs)
+    recipes.start(other, "first")
+    assert_identical(first, other)
+    # Of another kind, it keeps its own prior.
+    flat = made(0, 1, prior="standard_normal")
+    recipes.start(flat, "first")
+    assert_identical(flat.encoder, first.encoder)
+    with pytest.raises(ValueError, match="The prior of 'first' does not fit"):
+        recipes.start(made(4, 1), "first")
