@@ -13,14 +13,14 @@
 ```
 
 A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
-a name with arguments, `{"vamp": {"components": 500}}`. A training may also have
-`"start"`, a preset whose encoder, decoder and prior it starts from (the prior
-where it is of the same kind), `"kl_warmup"`, epochs in which the weight of the KL rises to 1, `"beta_1"` of Adam, and
-`"sampler"`, what `keras_ae.fit_sampler` is to fit afterwards. Data
-may have `"shards"`, a folder of rows on disk that are trained on instead of
-those of that name; see `keras_ae.shards`. Instead of a name they may have
-`"path"`, a file or folder, and the options of `keras_ae.data.load`: a tenth of
-its rows is for testing.
+a name with arguments, `{"vamp": {"components": 500}}`. A training may also
+have `"start"`, a preset whose encoder, decoder and prior it starts from (the
+prior where it is of the same kind), `"kl_warmup"`, epochs in which the weight
+of the KL rises to 1, `"beta_1"` of Adam, and `"sampler"`, what
+`keras_ae.fit_sampler` is to fit afterwards. Data may have `"shards"`, a folder
+of rows on disk that are trained on instead of those of that name; see
+`keras_ae.shards`. Instead of a name they may have `"path"`, a file or folder,
+and the options of `keras_ae.data.load`: a tenth of its rows is for testing.
 """
 
 import contextlib
