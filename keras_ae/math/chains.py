@@ -10,21 +10,34 @@ from keras_ae.math import draws
 
 tfd = tfp.distributions
 
-#: From the codes of all levels above, `[..., d]`, to the law of a level.
+#: From the codes of all levels above, `[..., (places,) d]`, to the law of a
+#: level.
 Level = Callable[[tf.Tensor], tfd.Distribution]
 
 
 class Chain(draws.Rowwise, draws.Own):
-    """A vector in blocks: each depends on those before it. Its `mean` and
-    `stddev` are those of each block at the means of those before.
+    """A vector, or a grid of vectors, in blocks along the last axis: each
+    depends on those before it. Its `mean` and `stddev` are those of each block
+    at the means of those before.
 
     Formula:
         p(z) = p(z_1) * prod_l p(z_l | z_1 .. z_(l-1))
 
     Args:
-        top: p(z_1), over vectors.
+        top: p(z_1), over vectors or grids of them.
         below: The other levels.
         sizes: Lengths of all blocks.
+
+    Example:
+        >>> top = tfd.MultivariateNormalDiag(tf.zeros([5, 2]))
+        >>> below = lambda z: tfd.MultivariateNormalDiag(z[..., :1])
+        >>> chain = Chain(top, [below], [2, 1])
+        >>> z = chain.sample(3, seed=(0, 0))
+        >>> z.shape, chain.log_prob(z).shape
+        (TensorShape([3, 5, 3]), TensorShape([3, 5]))
+
+    Reference: Sonderby et al., 2016. Ladder Variational Autoencoders.
+        https://arxiv.org/abs/1602.02282
     """
 
     def __init__(
@@ -37,7 +50,8 @@ class Chain(draws.Rowwise, draws.Own):
         super().__init__(reparameterized=True)
 
     def levels(self, z: tf.Tensor) -> list[tfd.Distribution]:
-        """The law of each level, given what is above it in `z`, `[..., d]`."""
+        """The law of each level, given what is above it in `z`,
+        `[..., (places,) d]`."""
         found, end = [self._top], 0
         for size, level in zip(self._sizes, self._below, strict=False):
             end += size
@@ -45,7 +59,7 @@ class Chain(draws.Rowwise, draws.Own):
         return found
 
     def blocks(self, z: tf.Tensor) -> list[tf.Tensor]:
-        """The parts of `z`, `[..., d]`, top first."""
+        """The parts of `z`, `[..., (places,) d]`, top first."""
         return tf.split(z, self._sizes, axis=-1)
 
     def times(self, loc: tf.Tensor, scale: tf.Tensor) -> "Chain":
@@ -53,11 +67,12 @@ class Chain(draws.Rowwise, draws.Own):
         by other normals, which take the top's place.
 
         Args:
-            loc, scale: Of those, `[B, d]`.
+            loc, scale: Of those, `[B, (places,) d]`.
         """
         means, deviations = self.blocks(loc), self.blocks(scale)
+        rank = len(self._top.event_shape)
         others = [
-            tfd.Independent(draws.Normal(*pair), 1)
+            tfd.Independent(draws.Normal(*pair), rank)
             for pair in zip(means, deviations, strict=True)
         ]
         below = [
@@ -97,10 +112,11 @@ class Chain(draws.Rowwise, draws.Own):
         return self._top.batch_shape_tensor()
 
     def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([sum(self._sizes)])
+        return self._top.event_shape[:-1] + [sum(self._sizes)]
 
     def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([sum(self._sizes)], tf.int32)
+        places = self._top.event_shape_tensor()[:-1]
+        return tf.concat([places, [sum(self._sizes)]], axis=0)
 
 
 def divergences(q: Chain, p: Chain, z: tf.Tensor) -> list[tf.Tensor]:
@@ -110,12 +126,12 @@ def divergences(q: Chain, p: Chain, z: tf.Tensor) -> list[tf.Tensor]:
     Args:
         q: Batch shape `[B]`.
         p: Batch shape `[]`.
-        z: Draws of `q`, `[(S,) B, d]`.
+        z: Draws of `q`, `[(S,) B, (places,) d]`.
 
     Returns:
         `[(S,) B]` each; their sum is on average KL(q || p).
     """
-    shape = tf.shape(z)[:-1]
+    shape = tf.shape(z)[: -len(q.event_shape)]
     pairs = zip(q.levels(z), p.levels(z), strict=True)
     return [tf.broadcast_to(a.kl_divergence(b), shape) for a, b in pairs]
 
@@ -137,4 +153,6 @@ def product(p: tfd.Distribution, q: tfd.Distribution) -> tfd.Distribution:
     share = one.scale**2 / (one.scale**2 + other.scale**2)
     scale = one.scale * other.scale / tf.sqrt(one.scale**2 + other.scale**2)
     mean = one.loc + share * (other.loc - one.loc)
-    return tfd.Independent(draws.Normal(mean, scale), 1)
+    return tfd.Independent(
+        draws.Normal(mean, scale), p.reinterpreted_batch_ndims
+    )

@@ -3,8 +3,6 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae.math import levels
-
 tfd = tfp.distributions
 
 
@@ -22,8 +20,6 @@ def has_analytic_kl(q: tfd.Distribution, p: tfd.Distribution) -> bool:
 
 
 def _analytic(q: tfd.Distribution, p: tfd.Distribution) -> tf.Tensor | None:
-    if isinstance(q, levels.Levels) or isinstance(p, levels.Levels):
-        return None  # TFP's sum over blocks is for independent ones
     try:
         return tfd.kl_divergence(q, p)
     except NotImplementedError:

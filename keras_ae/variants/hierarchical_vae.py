@@ -23,8 +23,9 @@ class HierarchicalVAE(VAE):
     The prior of a level depends on those above. Its posterior is that prior,
     once drawn, times what the encoder says of the level from the example: the
     two agree wherever the example says nothing. The decoder reads all levels.
-    They are blocks of one flat code: networks are of any kind, and with
-    `network="conv"` encoder and decoder are residual convolutions.
+    They are blocks of one code along its last axis: networks are of any kind.
+    With `network="conv"` encoder and decoder are residual convolutions, and
+    where the code is a grid, as `(4, 4, 12)`, so is each level.
 
     Formula:
         z = (z_1, .., z_L), top first
@@ -44,8 +45,8 @@ class HierarchicalVAE(VAE):
         ['kl', 'kl_1', 'kl_2', 'reconstruction']
         >>> images = keras_ae.spaces.Image(8, 8)
         >>> model = HierarchicalVAE.create(
-        ...     images, 6, network="conv", hidden=(4,),
-        ...     prior={"hierarchical": {"levels": [2, 4]}},
+        ...     images, (4, 4, 3), network="conv", hidden=(4,),
+        ...     prior={"hierarchical": {"levels": [1, 2]}},
         ... )
         >>> model.objective(np.zeros([3, 8, 8, 1]))["kl_2"].shape
         TensorShape([3])

@@ -110,10 +110,11 @@ def test_three_levels_and_other_parts():
             keras_ae.HierarchicalVAE.create((4,), 3, hidden=(8,), **options)
 
 
-def test_convolutions_have_levels_too():
+@pytest.mark.parametrize("code", [(5,), (4, 4, 5)])
+def test_convolutions_have_levels_too(code):
     model = keras_ae.HierarchicalVAE.create(
         keras_ae.spaces.Image(8, 8),
-        5,
+        code if len(code) > 1 else code[0],
         network="conv",
         hidden=(4,),
         prior={"hierarchical": {"levels": [2, 3], "width": 4}},
@@ -122,7 +123,7 @@ def test_convolutions_have_levels_too():
     )
     x = np.random.default_rng(0).uniform(size=(3, 8, 8, 1)).astype("float32")
     posterior, prior = model.encode(x), model.p_z()
-    assert posterior.event_shape == (5,)
+    assert posterior.event_shape == prior.event_shape == code
     z = posterior.sample(seed=(0, 1))
     found = chains.divergences(posterior, prior, z)
     # The KL of normals, of each level given the one above in the draw.
@@ -131,9 +132,48 @@ def test_convolutions_have_levels_too():
     ):
         ratio = (q.stddev() / p.stddev()).numpy()
         shift = ((q.mean() - p.mean()) / p.stddev()).numpy()
-        expected = ((ratio**2 + shift**2 - 1) / 2 - np.log(ratio)).sum(-1)
+        each = (ratio**2 + shift**2 - 1) / 2 - np.log(ratio)
+        expected = each.reshape(3, -1).sum(-1)
         np.testing.assert_allclose(kl, expected, rtol=1e-4, atol=1e-5)
     assert model.reconstruct(x).shape == x.shape
     assert model.sample(2, seed=0).shape == (2, 8, 8, 1)
-    with pytest.raises(ValueError, match="flat code"):
-        keras_ae.HierarchicalVAE.create((8, 8, 1), (4, 4, 2), network="conv")
+    assert model.objective(x)["kl_2"].shape == (3,)
+
+
+def test_a_level_of_a_grid_sees_what_is_around():
+    """Where it looks at its own place alone, places are independent vectors
+    with levels; else a place depends on its neighbours and no others."""
+    grid, flat = (
+        keras_ae.priors.Hierarchical([2, 1], width=4) for _ in range(2)
+    )
+    grid.build((None, 5, 5, 3))
+    flat.build((None, 3))
+    kernel, *rest = grid.networks[0].get_weights()
+    alone = np.zeros_like(kernel)
+    alone[1, 1] = kernel[1, 1]
+    grid.networks[0].set_weights([alone, *rest])
+    flat.networks[0].set_weights([kernel[1, 1], *rest])
+    z = np.random.default_rng(1).normal(size=(2, 5, 5, 3)).astype("float32")
+    np.testing.assert_allclose(
+        grid.distribution(None).log_prob(z),
+        flat.distribution(None).log_prob(z).numpy().sum((1, 2)),
+        rtol=1e-5,
+    )
+    grid.networks[0].set_weights([kernel, *rest])
+    moved = z.copy()
+    moved[:, 1, 2, :2] += 1
+    means = [grid.distribution(None).levels(v)[1].mean() for v in (z, moved)]
+    near = np.zeros([5, 5], bool)
+    near[0:3, 1:4] = True
+    np.testing.assert_array_equal(
+        (means[0] != means[1]).numpy().any((0, 3)), near
+    )
+
+
+def test_volumes_have_levels_and_more_sides_none():
+    prior = keras_ae.priors.Hierarchical(2)
+    prior.build((None, 2, 2, 2, 4))
+    z = prior.distribution(None).sample(seed=(0, 1))
+    assert z.shape == (2, 2, 2, 4)
+    with pytest.raises(ValueError, match="one to three sides"):
+        prior.sizes((2, 2, 2, 2, 4))

@@ -25,7 +25,8 @@ tfd = tfp.distributions
 class Hierarchical(BasePrior):
     """Normals in levels; those above say where a level lies, and how wide.
 
-    A code is one vector of all levels, the top first.
+    A code is one vector of all levels, the top first; or a grid of such
+    vectors, of which a level sees what is above it at a place and around it.
 
     Formula:
         p(z) = N(z_1; 0, I) * prod_l N(z_l; mean_l(above), stddev_l(above))
@@ -33,7 +34,8 @@ class Hierarchical(BasePrior):
     Args:
         levels: Lengths of the levels; or how many, of about equal lengths, as
             long as each has a number. Defaults to 2.
-        width: Hidden units of the network of a level. Defaults to 64.
+        width: Hidden units of the network of a level, at each place of a
+            grid. Defaults to 64.
 
     Example:
         >>> prior = Hierarchical([2, 3])
@@ -60,7 +62,8 @@ class Hierarchical(BasePrior):
         """Lengths of the levels of codes of a shape, without batch axis.
 
         Raises:
-            ValueError: If codes are not flat, or levels not as long together.
+            ValueError: If levels are not as long together, or codes are grids
+                of more than three sides.
         """
         *places, width = code_shape
         if np.ndim(self.levels):
@@ -68,8 +71,13 @@ class Hierarchical(BasePrior):
         else:
             count = min(self.levels, width)
             found = [width // count + (i < width % count) for i in range(count)]
-        if places or sum(found) != width:
-            expected = f"lengths that add up to that of a flat code, {width}"
+        if len(places) > 3:
+            expected = "vectors, or grids of them of one to three sides"
+            raise ValueError(
+                validation.invalid("code", expected, tuple(code_shape))
+            )
+        if sum(found) != width:
+            expected = f"lengths that add up to that of a code, {width}"
             raise ValueError(
                 validation.invalid("levels", expected, self.levels)
             )
@@ -80,11 +88,11 @@ class Hierarchical(BasePrior):
     ) -> None:
         """See `BasePrior.build`; a network for each level but the top."""
         sizes = self.sizes(code_shape[1:])
-        ends = np.cumsum(sizes)
+        places = [None] * (len(code_shape) - 2)  # grids of any size
         self.networks = []
-        for above, size in zip(ends, sizes[1:], strict=False):
-            inputs = keras.Input([int(above)])
-            x = keras.layers.Dense(self.width, "tanh")(inputs)
+        for above, size in zip(np.cumsum(sizes), sizes[1:], strict=False):
+            inputs = keras.Input([*places, int(above)])
+            x = _first(self.width, len(places))(inputs)
             x = keras.layers.Dense(2 * size)(x)
             self.networks.append(keras.Model(inputs, x))
         super().build(code_shape, example_shape)
@@ -95,18 +103,31 @@ class Hierarchical(BasePrior):
         """See `BasePrior.distribution`."""
         del encode  # does not depend on data
         sizes = self.sizes(self.event_shape)
-        top = tfd.Independent(draws.Normal(tf.zeros([sizes[0]]), 1.0), 1)
+        zeros = tf.zeros([*self.event_shape[:-1], sizes[0]])
+        top = tfd.Independent(draws.Normal(zeros, 1.0), len(self.event_shape))
         below = [self._level(network) for network in self.networks]
         return chains.Chain(top, below, sizes)
 
     def _level(self, network: keras.Model) -> chains.Level:
+        rank = len(self.event_shape)
+
         def level(above: tf.Tensor) -> tfd.Distribution:
-            flat = network(tf.reshape(above, [-1, above.shape[-1]]))
-            shape = tf.concat([tf.shape(above)[:-1], [flat.shape[-1]]], axis=0)
-            mean, raw = tf.split(tf.reshape(flat, shape), 2, axis=-1)
+            shape = tf.shape(above)
+            one = tf.concat([[-1], shape[-rank:-1], above.shape[-1:]], axis=0)
+            made = network(tf.reshape(above, one))
+            shape = tf.concat([shape[:-1], [made.shape[-1]]], axis=0)
+            mean, raw = tf.split(tf.reshape(made, shape), 2, axis=-1)
             # At first 1, as the top's.
             scale = tf.nn.softplus(raw + heads.UNIT_SCALE)
             scale += heads.Gaussian.floor
-            return tfd.Independent(draws.Normal(mean, scale), 1)
+            return tfd.Independent(draws.Normal(mean, scale), rank)
 
         return level
+
+
+def _first(width: int, axes: int) -> keras.Layer:
+    """What reads the levels above, and on a grid also the places around."""
+    if not axes:
+        return keras.layers.Dense(width, "tanh")
+    conv = getattr(keras.layers, f"Conv{axes}D")
+    return conv(width, 3, padding="same", activation="tanh")

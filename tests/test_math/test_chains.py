@@ -8,8 +8,8 @@ import tensorflow_probability as tfp
 
 import keras_ae
 from keras_ae.analysis import evaluation
+from keras_ae.math import chains
 from keras_ae.math import draws
-from keras_ae.math import levels
 from keras_ae.parts.priors import BasePrior
 from tests.kinds import first
 
@@ -29,7 +29,7 @@ def normal(mean, scale):
 
 
 def chain(top):
-    return levels.Levels([top, lambda z2: normal(times(z2, A), 0.5)], 0)
+    return chains.Chain(top, [lambda z2: normal(times(z2, A), 0.5)], [1, 2])
 
 
 class Chain(BasePrior):
@@ -44,9 +44,6 @@ class TwoLevels(keras_ae.VAE):
 
     def posterior(self, batch, moment):
         return posterior(batch.x)
-
-    def code(self, posterior):
-        return posterior.code()
 
     def likelihood(self, z, batch, moment):
         return normal(times(z[..., 1:], W), 0.3)
@@ -84,7 +81,8 @@ def posterior(x):
         return tfd.MultivariateNormalTriL(times(known, below), factor)
 
     deviation = np.sqrt(np.diag(covariance)).astype("float32")
-    return levels.Levels([normal(times(x, gain), deviation), under])
+    top = normal(times(x, gain), deviation)
+    return chains.Chain(top, [under], [1, 2])
 
 
 def made():
