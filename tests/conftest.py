@@ -61,12 +61,16 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """A graph runs a few times here, so that optimizing it takes longer than
-    it saves. With `--long` graphs are compiled as they are for users."""
+    """A worker keeps to a processor of its own, so that its threads do not
+    wait for those of another. A graph runs a few times here, so that
+    optimizing it takes longer than it saves: with `--long` graphs are compiled
+    as they are for users."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and hasattr(os, "sched_setaffinity"):
+        processors = sorted(os.sched_getaffinity(0))
+        own = processors[int(worker[2:]) % len(processors)]
+        os.sched_setaffinity(0, {own})
     if not config.getoption("--long"):
-        quick = "--xla_backend_optimization_level=0"
-        quick += " --xla_llvm_disable_expensive_passes=true"
-        os.environ.setdefault("XLA_FLAGS", quick)  # of processes started too
         tf.config.optimizer.set_experimental_options(
             {"disable_meta_optimizer": True}
         )

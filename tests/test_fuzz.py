@@ -15,16 +15,16 @@ from tests.fuzz import worker
 ROOT = Path(__file__).parents[1]
 
 
-def test_forty_mutations_are_right_or_one_clear_error():
+def test_mutations_are_right_or_one_clear_error():
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", "--count", "40", "--workers", "1"],
+        [sys.executable, "-m", "tests.fuzz", "--count", "24", "--workers", "1"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "| all | 40 |" in done.stdout
+    assert "| all | 24 |" in done.stdout
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """A process of tests of distribution strategies: `python replicas.py ROLE ...`.
 
 Roles:
-    one FOLDER NAMES        every variant on one device
-    two FOLDER NAMES        every variant on two logical devices, and a
-                            training that is cut
+    devices FOLDER NAMES    variants on one device, in `one`, and on two
+                            logical ones, in `two`; a training that is cut
     worker FOLDER [--die N] one worker of `TF_CONFIG`, or alone without it
 """
 
@@ -61,18 +60,21 @@ def trained(cls, rows, scope, optimizer, **settings):
     )
 
 
-def variants(folder, names, devices):
+def devices(folder, names):
+    """Variants on one and on two devices, and a training that is cut."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    variants(folder / "one", names, tf.distribute.get_strategy())
+    both = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    variants(folder / "two", names, both)
+    cut(folder, both)
+
+
+def variants(folder, names, strategy):
     """The results of variants, one file each; errors in `errors.json`."""
-    if devices > 1:
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * devices
-        )
-        strategy = tf.distribute.MirroredStrategy(
-            [f"CPU:{i}" for i in range(devices)]
-        )
-    else:
-        strategy = tf.distribute.get_strategy()
+    folder.mkdir()
     errors = {}
     for name in names:
         cls = registry.get(name)
@@ -88,8 +90,6 @@ def variants(folder, names, devices):
         except Exception as error:  # the test reports it
             errors[name] = f"{type(error).__name__}: {error}"
     (folder / "errors.json").write_text(json.dumps(errors))
-    if devices > 1:
-        cut(folder, strategy)
 
 
 def cut(folder, strategy):
@@ -195,7 +195,7 @@ def worker(folder, die):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=["one", "two", "worker"])
+    parser.add_argument("role", choices=["devices", "worker"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--die", type=int)
@@ -204,8 +204,7 @@ def main():
     if arguments.role == "worker":
         worker(arguments.folder, arguments.die)
     else:
-        devices = {"one": 1, "two": 2}[arguments.role]
-        variants(arguments.folder, arguments.names, devices)
+        devices(arguments.folder, arguments.names)
 
 
 if __name__ == "__main__":

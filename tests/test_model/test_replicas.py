@@ -87,14 +87,13 @@ def assert_close(found, expected, **tolerance):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, pytestconfig):
-    """Folders of one device's and of two devices' results."""
+    """The folder of the results of one device and of two."""
     names = STEPS + (MORE if pytestconfig.getoption("--long") else ())
     folder = tmp_path_factory.mktemp("devices")
-    found = [folder / role for role in ("one", "two")]
-    processes = [start(each.name, each, *names) for each in found]
-    for process, output in zip(processes, outputs(processes, 600), strict=True):
-        assert process.returncode == 0, output
-    return found
+    process = start("devices", folder, *names)
+    (output,) = outputs([process], 600)
+    assert process.returncode == 0, output
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -103,16 +102,17 @@ def runs(tmp_path_factory, pytestconfig):
 def test_two_devices_are_one(runs, name):
     """Terms and weights, over ragged and weighted batches, of which the last
     leaves one device without a row."""
-    for folder in runs:
+    folders = [runs / "one", runs / "two"]
+    for folder in folders:
         assert name not in json.loads((folder / "errors.json").read_text())
-    one, two = (dict(np.load(folder / f"{name}.npz")) for folder in runs)
+    one, two = (dict(np.load(folder / f"{name}.npz")) for folder in folders)
     assert any(key.startswith("history/") for key in one)
     assert_close(two, one, **ROUNDING)
 
 
 def test_two_devices_go_on_exactly(runs):
     """A training that is cut, and one that is not, to the last bit."""
-    found = dict(np.load(runs[1] / "cut.npz"))
+    found = dict(np.load(runs / "cut.npz"))
     whole = [name for name in found if name.startswith("whole/")]
     assert whole
     for name in whole:

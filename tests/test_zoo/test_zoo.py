@@ -121,10 +121,7 @@ def test_the_recorded_figures_are_reproduced(model, about, splits):
 
 @pytest.mark.parametrize(
     "name",
-    first(
-        [LIKELIHOODS["vae"], LIKELIHOODS["conditional-vae"]],
-        LIKELIHOODS.values(),
-    ),
+    first([LIKELIHOODS["vae"]], LIKELIHOODS.values()),
     indirect=True,
 )
 def test_the_likelihood_is_that_of_the_card(model, about, splits):
