@@ -89,9 +89,9 @@ class Chain(draws.Rowwise, draws.Own):
         self, n: tf.Tensor, seed: draws.Seed | draws.RowSeed = None
     ) -> tf.Tensor:
         first, *seeds = draws.split(seed, len(self._sizes))
-        z = self._top.sample(n, seed=first)
+        z = draws.sample(self._top, n, first)
         for level, own in zip(self._below, seeds, strict=True):
-            z = tf.concat([z, level(z).sample(seed=own)], axis=-1)
+            z = tf.concat([z, draws.sample(level(z), (), own)], axis=-1)
         return z
 
     def _mean(self) -> tf.Tensor:
