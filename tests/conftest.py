@@ -4,12 +4,18 @@ import os
 import sys
 from pathlib import Path
 
-import hypothesis
-import keras
-import pytest
-import tensorflow as tf
+# A worker keeps to a processor of its own, so that its threads do not wait for
+# those of another; before they are started.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+if WORKER and hasattr(os, "sched_setaffinity"):
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {processors[int(WORKER[2:]) % len(processors)]})
 
-from keras_ae.core import registry
+import hypothesis  # noqa: E402
+import keras  # noqa: E402
+import pytest  # noqa: E402
+
+from keras_ae.core import registry  # noqa: E402
 
 # The benchmarks are not installed; the package is, and is found first.
 sys.path.append(str(Path(__file__).parents[1]))
@@ -58,22 +64,6 @@ def pytest_addoption(parser):
     parser.addoption(
         "--long", action="store_true", help="every check for every variant"
     )
-
-
-def pytest_configure(config):
-    """A worker keeps to a processor of its own, so that its threads do not
-    wait for those of another. A graph runs a few times here, so that
-    optimizing it takes longer than it saves: with `--long` graphs are compiled
-    as they are for users."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker and hasattr(os, "sched_setaffinity"):
-        processors = sorted(os.sched_getaffinity(0))
-        own = processors[int(worker[2:]) % len(processors)]
-        os.sched_setaffinity(0, {own})
-    if not config.getoption("--long"):
-        tf.config.optimizer.set_experimental_options(
-            {"disable_meta_optimizer": True}
-        )
 
 
 def pytest_collection_modifyitems(config, items):
