@@ -117,7 +117,7 @@ def main() -> None:
                     f"{found['ratio of processor seconds']:.4f}",
                 ]
                 for name, found in results.items()
-                if name in MODELS
+                if name in arguments.models
             ],
         )
     )
