@@ -444,18 +444,12 @@ def test_a_preset_may_be_the_current_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def registered(monkeypatch):
+def registered(own_names):
     """`Twice`, as its package registers it; forgotten after the test."""
-    tables = {kind: dict(table) for kind, table in registry._TABLES.items()}
-    monkeypatch.setattr(registry, "_TABLES", tables)
-    monkeypatch.setattr(registry, "_CLASSES", dict(registry._CLASSES))
-    known = dict(keras.saving.get_custom_objects())
     members = {"call": Twice.call, "__module__": "some_package.layers"}
-    yield keras_ae.register("twice")(
+    return keras_ae.register("twice")(
         type("Twice", (keras.layers.Layer,), members)
     )
-    keras.saving.get_custom_objects().clear()
-    keras.saving.get_custom_objects().update(known)
 
 
 def forget(cls):
