@@ -17,14 +17,19 @@ from benchmarks import handwritten
 from keras_ae.core import markdown
 
 
-def ours(name: str, rows, **options):
-    """`compile("adam")`, `fit(x, batch_size=128)`, nothing else set."""
+def compiled(name: str, rows, **options):
+    """A model after `compile("adam")`, nothing else set, and its rows."""
     shape = (28, 28, 1) if options.get("network") == "strided" else (784,)
     model = keras_ae.create(
         name, shape, likelihood="bernoulli", seed=0, **options
     )
     model.compile("adam")
-    rows = rows.reshape(-1, *shape)
+    return model, rows.reshape(-1, *shape)
+
+
+def ours(name: str, rows, **options):
+    """`fit(x, batch_size=128)` of such a model."""
+    model, rows = compiled(name, rows, **options)
     return lambda: model.fit(
         rows,
         batch_size=handwritten.BATCH,
