@@ -70,6 +70,21 @@ def training(found: dict) -> list[list[str]]:
     ]
 
 
+def finite(found: dict) -> list[list[str]]:
+    """The watch over numbers that are not finite."""
+    return [
+        [
+            f"`fit`, {_NETWORKS[model].split(',')[0]}, with the watch over "
+            "numbers that are not finite, against without",
+            f"{result['ratio']:.3f} times as long, "
+            f"{result['interval'][0]:.3f} to {result['interval'][1]:.3f}",
+            "at most 1.01",
+        ]
+        for model, result in found.items()
+        if model != "machine"
+    ]
+
+
 def likelihood(found: dict) -> list[list[str]]:
     """The importance-sampled log-likelihood."""
     return [
@@ -249,6 +264,7 @@ def _portable_cells(sizes: dict | None) -> list[str]:
 
 SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
     "training": training,
+    "finite": finite,
     "likelihood": likelihood,
     "startup": startup,
     "scaling": scaling,
