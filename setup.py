@@ -14,12 +14,13 @@ VERSION = re.search(
 # TensorFlow needs; the first ONNX and its runtime that run on NumPy 2; the
 # first OpenVINO that does. JAX reads StableHLO: 0.5 has `jax.export`'s
 # `Exported` as the reader uses it.
+JAX = "jax>=0.5"
 EXPORT = [
     "tf2onnx>=1.17",
     "onnx>=1.17",
     "onnxruntime>=1.20",
     "openvino>=2024.5",
-    "jax>=0.5",
+    JAX,
 ]
 # Files of tables, and folders of images. The first pyarrow that runs nothing
 # that a file tells it to; the first Pillow that tells transparent images.
@@ -83,7 +84,7 @@ setup(
             *DATA,
             *DICTIONARIES,
             # Builds the wheel that is tested; as pyproject.toml asks for.
-            "setuptools>=77",
+            "setuptools>=77.0.1",
             "ruff>=0.9",
             "import-linter>=2.1",
             *EXPORT,
@@ -107,7 +108,7 @@ setup(
         # `keras_ae.zoo.sae_lens`.
         "dictionaries": DICTIONARIES,
         # Rivals to be timed against.
-        "bench": ["torch>=2.4", "jax>=0.4.30", "optax>=0.2", "pythae>=0.1.2"],
+        "bench": ["torch>=2.4", JAX, "optax>=0.2", "pythae>=0.1.2"],
     },
     # The folder zoo/ is installed as keras_ae/zoo/data.
     packages=[*find_packages(include=["keras_ae*"]), "keras_ae.zoo.data"],

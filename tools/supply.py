@@ -34,7 +34,7 @@ def floors(requirements: Iterable[str]) -> list[str]:
     """The least release that each requirement allows, `name==release`.
 
     Raises:
-        ValueError: If a requirement has no floor.
+        ValueError: If a requirement has no floor, or a name two.
 
     Example:
         >>> floors(["scipy>=1.13", "tfp[tf]<0.26,>=0.25; extra == 'test'"])
@@ -49,7 +49,12 @@ def floors(requirements: Iterable[str]) -> list[str]:
                 f"A requirement has no floor. Expected `{name}>=release`. "
                 f"Received: {requirement!r}"
             )
-        found[name] = f"{name}=={floor[1]}"
+        pinned = f"{name}=={floor[1]}"
+        if found.setdefault(name, pinned) != pinned:
+            raise ValueError(
+                "A name has two floors. Expected the same in all extras. "
+                f"Received: {found[name]}, {pinned}"
+            )
     return sorted(found.values())
 
 

@@ -177,6 +177,8 @@ def test_every_requirement_has_a_floor(built):
     assert "keras==3.15.1" in found
     with pytest.raises(ValueError, match="no floor.*Received: 'tqdm<5'"):
         supply.floors(["tqdm<5"])
+    with pytest.raises(ValueError, match="two floors.*jax==0.4, jax==0.5"):
+        supply.floors(["jax>=0.4", "jax[cuda]>=0.5; extra == 'bench'"])
 
 
 def test_what_may_break_us_has_a_ceiling(built):
