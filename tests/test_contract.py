@@ -14,12 +14,12 @@ from keras_ae.core import registry
 
 NAMES = {check.__name__: check for check in contract.CHECKS}
 #: One of each kind that has a way of its own through the base: draws and a
-#: condition, several draws and holes, indices.
-KINDS = ("conditional-vae", "miwae", "vqvae")
+#: condition, several draws, indices.
+KINDS = ("conditional-vae", "iwae", "vqvae")
 #: Checks of what variants have from the base alone, each with those that have
 #: something of their own in it besides.
 SHARED = {
-    "check_bad_data": (),
+    "check_bad_data": ("miwae",),
     "check_compile_loss": (),
     "check_eager": (),
     "check_evaluate": (),
@@ -42,13 +42,13 @@ SHARED = {
     "check_preset": (),
     # The players and the masks draw for themselves.
     "check_seeds": ("denoising", "factor-vae", "hamiltonian-vae", "masked"),
-    "check_saved_model": ("hyperspherical-vae",),
+    "check_saved_model": ("hyperspherical-vae", "miwae"),
     "check_rows_alone": (
         "denoising",
         "hierarchical-vae",
-        "iwae",
         "m2",
         "masked",
+        "miwae",
         "rae",
         "sparse",
     ),

@@ -277,8 +277,8 @@ def inputs(model, x):
 #: each where formats differ, in all by `--long`. The contract looks at
 #: SavedModels.
 SHORT = {
-    "conditional-vae": {"onnx"},
-    "hierarchical-vae": {"stablehlo"},
+    "conditional-vae": {"stablehlo"},
+    "hierarchical-vae": {"onnx"},
     "hyperspherical-vae": {"litert"},
     "vqvae": {"openvino"},
 }

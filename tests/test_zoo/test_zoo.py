@@ -28,6 +28,8 @@ LIKELIHOODS = {
     if "nll" in about["recipe"]["metrics"]
 }
 TRIED = first(SHORT.values(), NAMES)
+#: One of each kind of data that is no image.
+OTHERS = ("denoising_ecg5000", "miwae_adult", "vae_pbmc")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -95,7 +97,8 @@ def test_it_reconstructs_and_generates(name, model, about, splits):
         assert np.std(drawn, axis=0).mean() > 0.05  # not all the same
 
 
-def test_rows_are_scored_and_drawn(model, request):
+@pytest.mark.parametrize("name", first(OTHERS, NAMES), indirect=True)
+def test_rows_are_scored_and_drawn(name, model, request):
     """Of what is no image: new rows are of the kind of the data."""
     if plots.draws(model):
         pytest.skip("images: test_it_reconstructs_and_generates")
