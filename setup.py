@@ -79,7 +79,7 @@ setup(
     extras_require={
         "test": [
             "pytest>=8",
-            "pytest-xdist>=3.6.1",  # 3.6.0 was withdrawn
+            "pytest-xdist>=3.8",  # the first with --no-loadscope-reorder
             "hypothesis>=6.100",
             *DATA,
             *DICTIONARIES,
