@@ -181,6 +181,14 @@ ROWS = (
         published=((227.35, EXEMPLAR),),
     ),
     Row(
+        "vamp-iwae-fashion",
+        "the same, fine-tuned as IWAE with K = 5",
+        "vamp_iwae_fashion_mnist",
+        reach=227.6,
+        beat=227.3,
+        published=((227.35, f"{EXEMPLAR}, trained by the VAE's bound"),),
+    ),
+    Row(
         "hyperspherical",
         "hyperspherical VAE, d = 10",
         "hyperspherical_vae_mnist",
