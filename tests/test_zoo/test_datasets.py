@@ -391,3 +391,28 @@ def test_only_grey_levels_make_bits(function, x, received):
 def test_no_rows_make_no_bits(function):
     with pytest.raises(ValueError, match="Expected.*Received"):
         function(np.zeros([0, 3]))
+
+
+def test_directions_hang_in_trees():
+    """Frequencies by their law, four of them or none below each."""
+    n, trees, directions, active = 20_000, 2, 200, 10.0
+    found = datasets.superposition(n, 16, directions, active, trees=trees)
+    there = found.codes > 0
+    often = 1 / np.sqrt(np.arange(1, directions + 1))
+    often = np.minimum(1, often * active / often.sum())
+    for parent in range(trees * 21):  # roots, four each, sixteen each
+        children = slice(trees + 4 * parent, trees + 4 * parent + 4)
+        below = there[:, children]
+        assert below.sum(axis=1).max() == 1
+        assert not below[~there[:, parent]].any()
+        share = min(1, often[children].sum() / often[parent])
+        seen = below.any(axis=1)[there[:, parent]]
+        # Five standard errors of a share of so many rows.
+        error = np.sqrt(share * (1 - share) / len(seen))
+        assert abs(seen.mean() - share) <= 5 * error
+    alone = np.r_[:trees, trees * 85 : directions]
+    error = np.sqrt(often * (1 - often) / n)
+    assert (abs(there.mean(axis=0) - often) <= 5 * error)[alone].all()
+    np.testing.assert_allclose(found.x, found.codes @ found.directions)
+    with pytest.raises(ValueError, match="trees of 85 directions, 200 in"):
+        datasets.superposition(1, directions=200, trees=3)

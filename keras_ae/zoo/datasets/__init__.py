@@ -50,6 +50,7 @@ from keras_ae.zoo.datasets.files import local as _local  # noqa: F401
 from keras_ae.zoo.datasets.series import waves as waves
 from keras_ae.zoo.datasets.shapes import FACTORS as FACTORS
 from keras_ae.zoo.datasets.shapes import shapes as shapes
+from keras_ae.zoo.datasets.superposition import Superposition as Superposition
 from keras_ae.zoo.datasets.superposition import superposition as superposition
 from keras_ae.zoo.datasets.tables import framed as framed
 from keras_ae.zoo.datasets.tables import words as words
