@@ -23,8 +23,8 @@ from keras_ae.core import markdown
 RECIPE = {"latent_dim": 32, "hidden": (256, 256), "samples": 10}
 BATCH = 100
 RATE = 1e-3
-EPOCHS = 300
-PATIENCE = 15
+STEPS = 100_000  # at most
+PATIENCE = 4000  # steps: epochs of small sets are short
 SAMPLES = 5000
 SETS = (
     "nltcs baudio jester accidents mushrooms pumsb_star nips voting moviereview"
@@ -88,16 +88,18 @@ def trained(splits: dict, seed: int) -> keras_ae.IWAE:
     )
     model.adapt(train)
     model.compile(keras.optimizers.Adam(RATE))
+    epoch = -(-len(train) // BATCH)
+    patience = -(-PATIENCE // epoch)
     callbacks = [
-        keras.callbacks.ReduceLROnPlateau("val_loss", 0.3, PATIENCE // 3),
+        keras.callbacks.ReduceLROnPlateau("val_loss", 0.3, patience // 3),
         keras.callbacks.EarlyStopping(
-            "val_loss", patience=PATIENCE, restore_best_weights=True
+            "val_loss", patience=patience, restore_best_weights=True
         ),
     ]
     history = model.fit(
         train,
         batch_size=BATCH,
-        epochs=EPOCHS,
+        epochs=-(-STEPS // epoch),
         validation_data=splits["valid"],
         callbacks=callbacks,
         verbose=0,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks import anomaly_images
+from benchmarks import dictionaries
 from benchmarks import embedding
 
 HEAD = ["data", "figure", "this package", "run beside it", "published"]
@@ -256,6 +257,7 @@ SECTIONS: dict[str, Callable[[dict], list[list[str]]]] = {
     "series": series,
     "photographs": photographs,
     "embedding": embedding.section,
+    "dictionaries": dictionaries.section,
 }
 
 
