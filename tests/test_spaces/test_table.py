@@ -347,6 +347,40 @@ def test_a_saved_model_takes_rows_of_numbers(tmp_path):
     np.testing.assert_allclose(-found, vae.score_samples(df), rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.*the format lacks Stateless")
+@pytest.mark.parametrize(
+    ("format", "name", "package"),
+    [
+        ("onnx", "model", "tf2onnx"),
+        ("litert", "model.tflite", "tensorflow"),
+        ("stablehlo", "model", "jax"),
+    ],
+)
+def test_a_table_of_numbers_has_every_format(tmp_path, format, name, package):
+    pytest.importorskip(package)
+    table = Table.from_frame(DF[["pay", "city", "grade"]])
+    vae = model(table=table)  # whose export is compared with Python
+    written = vae.export(tmp_path / name, format=format)
+    assert {"reconstruct", "encode", "decode"} <= {*written.endpoints}
+
+
+def test_networks_read_the_share_of_values_that_lie_below():
+    table = Table.from_frame(DF[["pay", "gain"]])
+    x = np.concatenate([np.linspace(-60, 60, 4000), [1e30, -1e30, np.nan]])
+    x = np.stack([x, x], axis=1).astype("float32")
+    expected = [
+        scipy.stats.norm.cdf(own[:, None].astype(float), c.centers, c.scales)
+        @ c.weights
+        for own, c in zip(x.T, table.columns, strict=True)
+    ]
+    found = table.features(x).numpy()
+    # Weights sum to 1 within 1e-6; kernels of a deviation of 1e-6 add more
+    # where single precision can not tell a value from its center.
+    np.testing.assert_allclose(
+        found.T, (np.array(expected) - 0.5) * np.sqrt(12), atol=5e-6
+    )
+
+
 def test_a_column_says_what_it_is():
     number = columns.learn(pd.Series([1.5, 2.5, 9.0], name="x"))
     assert "positive" in repr(number)

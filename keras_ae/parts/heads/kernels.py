@@ -77,13 +77,22 @@ class KernelMixture(BaseHead):
         return mixture(logits, self.centers, self.scales)
 
 
+class _Mixture(tfd.MixtureSameFamily):
+    """`tfd.MixtureSameFamily` of numbers, whose mean keeps its static shape:
+    TFP's loses an axis of length 1 where the batch is of any size."""
+
+    def _mean(self) -> tf.Tensor:
+        weights = self.mixture_distribution.probs_parameter()
+        return tf.reduce_sum(weights * self.components_distribution.mean(), -1)
+
+
 def mixture(
     logits: tf.Tensor, centers: Sequence, scales: Sequence
 ) -> tfd.MixtureSameFamily:
     """Gaussian kernels `[values, kernels]` by logits of the last two axes."""
     scale = np.asarray(scales, np.float32)
     there = scale > 0
-    return tfd.MixtureSameFamily(
+    return _Mixture(
         tfd.Categorical(tf.where(there, logits, logits.dtype.min / 2)),
         tfd.Normal(np.asarray(centers, np.float32), np.where(there, scale, 1)),
     )
