@@ -7,7 +7,6 @@ from typing import Self
 import keras
 
 from keras_ae.core import backend
-from keras_ae.core.backend import seeded_weights as seeded_weights
 
 
 class AutoConfig:

@@ -87,6 +87,21 @@ class SparseRows:
         return taken.reshape(*np.shape(index), -1)
 
 
+def unmasked(data: Any) -> Any:
+    """Masked arrays of NumPy with NaN where the mask hides something; all
+    else as it is.
+
+    Example:
+        >>> unmasked(np.ma.array([1, 2], mask=[False, True])).tolist()
+        [1.0, nan]
+    """
+    if not isinstance(data, np.ma.MaskedArray):
+        return data
+    if not np.ma.is_masked(data):
+        return data.data
+    return data.astype(np.result_type(data, np.float32)).filled(np.nan)
+
+
 def held(rows: ArrayLike) -> np.ndarray | SparseRows:
     """Rows as they are kept in memory: sparse ones as they are, else an
     array."""

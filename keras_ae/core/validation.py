@@ -129,7 +129,8 @@ def check_data(
         raise ValueError(
             f"`{name}` holds NaN or infinite values. Expected finite numbers. "
             f"Received: {len(bad)} such rows, the first at {bad[:5].tolist()}. "
-            "Drop or fill them."
+            'Drop or fill them; a model made with missing="mask" takes NaN for '
+            "what was not observed."
         )
     return low, high
 

@@ -1,17 +1,20 @@
 """`create`: the smallest working model of a variant."""
 
+import contextlib
 import inspect
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 from typing import Self
 
+import keras
 import numpy as np
 
 from keras_ae import spaces
+from keras_ae.core import backend
 from keras_ae.core import registry
 from keras_ae.core import validation
-from keras_ae.core.config import seeded_weights
 from keras_ae.core.types import Rows
 from keras_ae.parts import conditions
 from keras_ae.parts import heads
@@ -63,13 +66,21 @@ class Creation:
             likelihood: Head of the decoder or its name. Defaults to that of
                 the space, and where it has none to the variant's: a Gaussian,
                 of one learned deviation where there is a prior, which starts
-                from the rows if they are in memory, else of unit
+                from the rows, of a stream from its first batch, else of unit
                 scale; of `VAEGAN` a Bernoulli.
             seed: Integer for initial weights and all draws.
-            **options: The variant's own arguments.
+            **options: The variant's own arguments; `dtype`, a policy of Keras
+                for all layers, such as `"mixed_bfloat16"`.
         """
         own = {*cls.parameters()} - {"encoder", "decoder"}
         check_known(options, {*inspect.signature(cls.create).parameters, *own})
+        told = cls.parameters()[cls.given_argument]
+        if told.default is told.empty and told.name not in options:
+            raise ValueError(
+                f"{cls.__name__} is told something beside each example. "
+                f"Expected `{cls.given_argument}`, such as the number of "
+                "classes. Received: none"
+            )
         space = spaces.get(input_shape, "input_shape")
         input_shape = space.shape
         if likelihood is None:
@@ -83,7 +94,8 @@ class Creation:
             built_on = built_on, (None, *given.shape)
         plain, beside = networks.DistributionNetwork, networks.PrincipalNetwork
         kind = beside if linear_path else plain
-        with seeded_weights(seed):
+        layers = _layers_of(options.get("dtype"))
+        with backend.seeded_weights(seed), layers:
             bodies = cls.create_bodies(
                 network, input_shape, latent_shape, options=options, **settings
             )
@@ -137,3 +149,15 @@ def check_known(given: Iterable[str], known: Iterable[str]) -> None:
     for name in given:
         if name not in known:
             raise ValueError(registry.unknown("argument", name, known))
+
+
+@contextlib.contextmanager
+def _layers_of(policy: Any) -> Iterator[None]:
+    """Inside, layers are made with a dtype policy, unless it is None."""
+    before = keras.config.dtype_policy()
+    if policy is not None:
+        keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

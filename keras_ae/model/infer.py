@@ -22,6 +22,7 @@ from keras_ae.model import export
 from keras_ae.model import finite
 from keras_ae.model import generate
 from keras_ae.model import magnitude
+from keras_ae.model import streams
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Moment
 from keras_ae.parts import priors
@@ -70,11 +71,12 @@ class Inference:
         return self.likelihood(z, batch, self.moment(training))
 
     @final
+    @streams.batch_by_batch
     def embed(self, x: Rows, batch_size: int | None = None) -> np.ndarray:
         """Codes of examples, `[N, ...]`; deterministic.
 
         Args:
-            x: Examples, `[N, ...]`.
+            x: Examples, `[N, ...]`, or a `tf.data.Dataset` of batches.
             batch_size: Rows in a compiled call. Defaults to 256.
         """
         codes = compiled.batched(
@@ -86,6 +88,7 @@ class Inference:
         return self.space.codes(codes, first(x))
 
     @final
+    @streams.batch_by_batch
     def reconstruct(
         self, x: Rows, batch_size: int | None = None, dtype: DType = None
     ) -> np.ndarray:
@@ -93,7 +96,7 @@ class Inference:
         `predict`.
 
         Args:
-            x: Examples, `[N, ...]`.
+            x: As in `embed`.
             batch_size: Rows in a compiled call. Defaults to 256.
             dtype: Type in which they come back, see `BaseSpace.array`: of an
                 `Image`, `"uint8"` gives bytes. Defaults to float32.
@@ -117,6 +120,7 @@ class Inference:
         return self.space.array(values, dtype, first(like))
 
     @final
+    @streams.batch_by_batch
     def score_samples(
         self, x: Rows, batch_size: int | None = None
     ) -> np.ndarray:
@@ -127,7 +131,7 @@ class Inference:
         every row: the score of a row depends on that row alone.
 
         Args:
-            x: Examples, `[N, ...]`.
+            x: As in `embed`.
             batch_size: Rows in a compiled call. Defaults to 256.
 
         Example:
@@ -255,6 +259,8 @@ class Inference:
         if draws is not None:
             draws = validation.check_count("draws", draws)
         samples = validation.check_count("samples", samples)
+        if self.given is None:
+            x = rows_of.unmasked(x)
         rows = self.check_inputs(self.as_rows(x))
         filled = generate.impute(self, rows, draws, seed, samples)
         return self.space.filled(filled, first(x))
@@ -264,9 +270,9 @@ class Inference:
         """A user's data as rows, see `BaseSpace.rows`; what a model is told
         beside them as it is."""
         if self.given is None:
-            return self.space.rows("x", x)
+            return self.space.rows("x", rows_of.unmasked(x))
         if isinstance(x, tuple) and len(x) == 2:
-            return self.space.rows("x[0]", x[0]), x[1]
+            return self.space.rows("x[0]", rows_of.unmasked(x[0])), x[1]
         return x
 
     def check_inputs(self, x: Rows) -> Rows:

@@ -4,10 +4,12 @@ from typing import final
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_ae import spaces
 from keras_ae.core import rows as row_sources
 from keras_ae.core.types import Rows
+from keras_ae.model import streams
 from keras_ae.parts import part
 from keras_ae.parts.networks import principal
 
@@ -23,7 +25,8 @@ class Start:
         be called before `fit`, if at all.
 
         Args:
-            x: Rows in memory.
+            x: Rows in memory, or a `tf.data.Dataset` of batches, of which the
+                first 10,000 rows or a little more are taken.
 
         Raises:
             ValueError: On rows that do not fit the model, or too few.
@@ -37,6 +40,8 @@ class Start:
             >>> np.allclose(model.embed(x).var(axis=0, ddof=1), 1, rtol=1e-4)
             True
         """
+        if isinstance(x, tf.data.Dataset):
+            x = streams.gathered(x, START_ROWS)
         x = self.check_inputs(self.as_rows(row_sources.sources(x)))
         self.build_on(x)
         examples = keras.tree.flatten(x)[0]

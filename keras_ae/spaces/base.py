@@ -127,7 +127,9 @@ class BaseSpace(AutoConfig, abc.ABC):
     def filled(self, values: np.ndarray, like: Any) -> Any:
         """`array`, of data whose holes were filled: what was observed is what
         it was."""
-        return self.array(values, like=like)
+        found = self.array(values, like=like)
+        own = np.asarray(self.rows("like", like)).reshape(-1, *self.shape)
+        return np.where(np.isnan(own), found, own)
 
     def codes(self, values: np.ndarray, like: Any) -> Any:
         """Codes `[N, ...]` of the user's data, in the form of those."""

@@ -1,9 +1,12 @@
 """Data frames of pandas, which is not imported: numbers out of them, and
 numbers into the form of them."""
 
+import warnings
 from typing import Any
 
 import numpy as np
+
+GAP = 2  # usual steps from one time to the next
 
 
 def numbers(name: str, data: Any) -> np.ndarray:
@@ -47,3 +50,32 @@ def form(values: np.ndarray, like: Any) -> Any:
         {"columns": like.columns} if like.ndim == 2 else {"name": like.name}
     )
     return type(like)(values, index=like.index, **labels)
+
+
+def check_times(name: str, data: Any) -> None:
+    """Times that are the index of a long series have to rise; warns of gaps,
+    for windows go across them.
+
+    Raises:
+        ValueError: If a time is not after the one before.
+    """
+    index = getattr(data, "index", None)
+    if getattr(getattr(index, "dtype", None), "kind", "") != "M":
+        return
+    steps = index.to_series().diff().dt.total_seconds().to_numpy()[1:]
+    back = np.flatnonzero(steps <= 0)
+    if len(back):
+        raise ValueError(
+            f"The times of `{name}` are not in order. Expected each after the "
+            f"one before. Received: {index[back[0] + 1]} after "
+            f"{index[back[0]]}. Call sort_index(), and keep one row a time."
+        )
+    gaps = np.flatnonzero(steps > GAP * np.median(steps))
+    if len(gaps):
+        warnings.warn(
+            f"The times of `{name}` have gaps of more than {GAP} steps: "
+            f"{len(gaps)}, the first from {index[gaps[0]]} to "
+            f"{index[gaps[0] + 1]}. Windows go across them: insert the times "
+            'that are missing, as NaN for a model with missing="mask".',
+            stacklevel=2,
+        )

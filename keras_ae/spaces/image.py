@@ -166,6 +166,11 @@ class Image(base.BaseSpace):
             a in (None, b) for a, b in zip(shape, size, strict=True)
         )
 
+    def filled(self, values: np.ndarray, like: Any) -> np.ndarray:
+        """See `BaseSpace.filled`; levels come back as values in [0, 1]."""
+        whole = np.asarray(like).dtype.kind != "f"
+        return values if whole else super().filled(values, like)
+
     def array(
         self, values: np.ndarray, dtype: DType = None, like: Any = None
     ) -> np.ndarray:

@@ -50,6 +50,8 @@ class Series(base.BaseSpace):
         stride: Points from one window of a long series to the next, at most
             `length`. Defaults to 1: every window there is, as views, without
             a copy; `length // 2` trains on fewer.
+        names: Of the channels, or None, the default. Data frames are then
+            taken with these columns, in any order.
 
     Raises:
         ValueError: If a number is out of range, or not one for each channel.
@@ -76,16 +78,22 @@ class Series(base.BaseSpace):
         mean: float | Sequence[float] = 0.0,
         scale: float | Sequence[float] = 1.0,
         stride: int = 1,
+        names: Sequence[str] | None = None,
     ):
         self.length = validation.check_count("length", length, 2)
         self.channels = validation.check_count("channels", channels)
         self.mean = self._of_each("mean", mean)
         self.scale = self._of_each("scale", scale, 0, open_low=True)
         self.stride = self._check_stride(stride)
+        self.names = None if names is None else [*names]
+        if names is not None and len({*names}) != self.channels:
+            expected = f"a name for each of {self.channels} channels"
+            raise ValueError(validation.invalid("names", expected, names))
 
     @classmethod
     def from_series(cls, x: Any, length: int, stride: int = 1) -> Self:
-        """The space of data, with mean and deviation of each channel.
+        """The space of data, with mean and deviation of each channel, and the
+        names of the columns of a data frame.
 
         Channels are counted in `x`; of `[N, length]` there is one. NaN is
         left out; channels that are constant have scale 1.
@@ -109,10 +117,14 @@ class Series(base.BaseSpace):
         many = values.ndim == 3 or (
             values.ndim == 2 and values.shape[1] != length
         )
-        space = cls(length, values.shape[-1] if many else 1, stride=stride)
+        named = many and hasattr(x, "columns")
+        names = [str(name) for name in x.columns] if named else None
+        space = cls(
+            length, values.shape[-1] if many else 1, stride=stride, names=names
+        )
         space.check("x", space.rows("x", values), holes=True)
         found = scales.standard("x", values.reshape(-1, space.channels))
-        return cls(length, space.channels, *found, stride)
+        return cls(length, space.channels, *found, stride, names)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -128,12 +140,15 @@ class Series(base.BaseSpace):
 
         Raises:
             ValueError: If a series is shorter than a window, or a column of a
-                data frame is not numeric.
+                data frame is not numeric, missing or not known.
         """
         if not isinstance(data, list) and not hasattr(data, "__array__"):
             return data
-        values = frames.numbers(name, data)
-        return self.windows(values) if self.is_long(values) else values
+        values = frames.numbers(name, self._ordered(name, data))
+        if not self.is_long(values):
+            return values
+        frames.check_times(name, data)
+        return self.windows(values)
 
     def is_long(self, data: ArrayLike) -> bool:
         """Whether data are one long series: `[T, channels]`, or `[T]`."""
@@ -256,18 +271,53 @@ class Series(base.BaseSpace):
         exact = values * np.asarray(self.scale) + np.asarray(self.mean)
         if like is None:
             return base.as_type(exact, dtype or values.dtype)
-        own = frames.numbers("like", like)
+        ordered = self._ordered("like", like)
+        own = frames.numbers("like", ordered)
         dtype = dtype or np.result_type(values, own)
         draws = exact if exact.ndim > 3 else exact[None]
         if self.is_long(own):
             draws = [self.points(draw, len(own)) for draw in draws]
         found = [
-            frames.form(base.as_type(draw, dtype).reshape(own.shape), like)
+            frames.form(base.as_type(draw, dtype).reshape(own.shape), ordered)
             for draw in draws
         ]
+        if ordered is not like:
+            found = [part[like.columns] for part in found]
         if exact.ndim == 3:
             return found[0]
         return np.stack(found) if isinstance(found[0], np.ndarray) else found
+
+    def filled(self, values: np.ndarray, like: Any) -> Any:
+        """See `BaseSpace.filled`."""
+        found = self.array(values, like=like)
+        own = frames.numbers("like", like)
+        if not hasattr(like, "iloc"):
+            return np.where(np.isnan(own), found, own)
+        parts = found if isinstance(found, list) else [found]
+        parts = [part.where(np.isnan(own), own) for part in parts]
+        if like.ndim == 1 and like.notna().all():
+            parts = [like.copy() for _ in parts]
+        elif like.ndim == 2:
+            whole = like.columns[like.notna().all()]
+            for part in parts:
+                part[whole] = like[whole]
+        return parts if isinstance(found, list) else parts[0]
+
+    def _ordered(self, name: str, data: Any) -> Any:
+        """A data frame with its columns as the channels are; others as they
+        are."""
+        if self.names is None or not hasattr(data, "columns"):
+            return data
+        found = [str(column) for column in data.columns]
+        if found == self.names:
+            return data
+        if sorted(found) != sorted(self.names):
+            raise ValueError(
+                f"The columns of `{name}` are not the channels of the series. "
+                f"Expected {self.names}, in any order. Received: {found}. "
+                "Rename or choose them."
+            )
+        return data.iloc[:, [found.index(own) for own in self.names]]
 
     def _of_each(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         """`value` as one number for each channel."""

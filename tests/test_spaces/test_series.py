@@ -354,3 +354,69 @@ def test_only_series_have_points():
     )
     with pytest.raises(TypeError, match="density of each value.*Received"):
         point_scores(model, np.tile(np.eye(3)[0], (5, 1)))
+
+
+def log(**index):
+    """Two channels of very different size."""
+    t = np.arange(60.0)
+    return pd.DataFrame(
+        {"energy": 1e5 + np.sqrt(t), "phase": np.sin(t)}, **index
+    )
+
+
+@pytest.fixture(scope="module")
+def meter():
+    space = Series.from_series(log(), 8)
+    return keras_ae.VAE.create(space, 2, hidden=(8,), missing="mask", seed=0)
+
+
+def test_columns_are_found_by_their_names(meter):
+    frame = log()
+    turned = frame[["phase", "energy"]]
+    for method in (meter.score_samples, meter.embed):
+        np.testing.assert_array_equal(method(turned), method(frame))
+    found = meter.reconstruct(turned)
+    assert list(found.columns) == ["phase", "energy"]
+    pd.testing.assert_frame_equal(
+        found[["energy", "phase"]], meter.reconstruct(frame)
+    )
+    with pytest.raises(ValueError, match="Expected .'energy', 'phase'."):
+        meter.embed(frame.rename(columns={"phase": "angle"}))
+    again = Series.from_config(meter.space.get_config())
+    assert again.names == ["energy", "phase"]
+    with pytest.raises(ValueError, match="a name for each of 2 channels"):
+        Series(8, 2, names=["energy"])
+
+
+@pytest.mark.parametrize("draws", [None, 2])
+@pytest.mark.parametrize("order", [["energy", "phase"], ["phase", "energy"]])
+def test_what_was_observed_is_to_the_bit_what_it_was(meter, draws, order):
+    """Single precision rounds numbers of 1e5 to 1/128."""
+    frame = log()[order]
+    frame.loc[5:7, "phase"] = np.nan
+    found = meter.impute(frame, draws=draws)
+    for filled in [found] if draws is None else found:
+        assert filled.notna().all(axis=None)
+        pd.testing.assert_frame_equal(filled.where(frame.notna()), frame)
+    assert meter.impute(frame.to_numpy()).dtype == np.float64
+
+
+def test_whole_numbers_without_holes_stay_whole():
+    frame = pd.DataFrame({0: np.arange(20) % 7, 1: np.arange(20.0)})
+    space = Series.from_series(frame, 8)
+    model = keras_ae.VAE.create(space, 2, hidden=(4,), missing="mask")
+    pd.testing.assert_frame_equal(model.impute(frame), frame)
+    series = frame[0]
+    one = keras_ae.VAE.create(Series(8), 2, hidden=(4,), missing="mask")
+    pd.testing.assert_series_equal(one.impute(series), series)
+
+
+def test_times_that_are_not_in_order(meter):
+    frame = log(index=pd.date_range("2024", periods=60, freq="h", tz="CET"))
+    assert len(meter.embed(frame)) == 53
+    with pytest.raises(ValueError, match="not in order.*sort_index"):
+        meter.embed(frame[::-1])
+    with pytest.raises(ValueError, match="not in order"):
+        meter.embed(pd.concat([frame[:30], frame[29:]]))
+    with pytest.warns(UserWarning, match="1, the first from 2024-01-01 19:00"):
+        meter.embed(frame.drop(frame.index[20:40]))

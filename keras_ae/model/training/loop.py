@@ -19,6 +19,7 @@ from keras_ae.core import shards
 from keras_ae.core import validation
 from keras_ae.model import finite
 from keras_ae.model import magnitude
+from keras_ae.model import streams
 from keras_ae.model.training import checkpoint
 from keras_ae.model.training import epochs as loop
 from keras_ae.model.training import feed
@@ -112,6 +113,8 @@ class FastTraining(settings.Settings):
             validation_split = 0.0
         epochs, steps_per_epoch = loop.capped(epochs, steps_per_epoch)
         source = self._source(data, batch_size, steps_per_epoch, shuffle)
+        if source is None:
+            x = self._begun(x)
         validate = self._validation(
             validation_data,
             validation_batch_size or batch_size,
@@ -243,7 +246,7 @@ class FastTraining(settings.Settings):
             parts = [
                 self.reconstruct(batch, batch_size)
                 for batch in map(
-                    _examples, x if steps is None else x.take(steps)
+                    streams.examples, x if steps is None else x.take(steps)
                 )
             ]
             return np.concatenate(parts)
@@ -332,6 +335,25 @@ class FastTraining(settings.Settings):
                     self.compute_metrics(batch.x, batch.target, prediction)
         return source
 
+    def _begun(self, x: Any) -> Any:
+        """A stream, once its first batch was checked and the model started
+        from it."""
+        first, x = streams.peeked(x)
+        if first is None:
+            return x
+        rows, y, _ = keras.utils.unpack_x_y_sample_weight(first)
+        try:
+            rows = self.check_rows(rows, y)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"The first batch of the stream: {error} A stream gives "
+                "batches of rows, see `batch` of tf.data; the second of a "
+                "pair is the target, not a label."
+            ) from None
+        magnitude.check_trained(self, rows, y)
+        self.start_from(keras.tree.flatten(rows)[0])
+        return x
+
     def _evaluation(self, data: tuple, batch_size: Any, steps: Any) -> Callable:
         """Checked and prepared once; function of callbacks and verbosity to
         the logs of an evaluation."""
@@ -413,8 +435,3 @@ class FastTraining(settings.Settings):
             raise ValueError(
                 f"You must call `compile()` before calling `{name}()`."
             )
-
-
-def _examples(batch: Any) -> Any:
-    x = keras.utils.unpack_x_y_sample_weight(batch)[0]
-    return keras.tree.map_structure(np.asarray, x)

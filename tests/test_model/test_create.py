@@ -1,0 +1,41 @@
+"""What `create` makes of its arguments."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_ae
+
+X = np.random.default_rng(0).normal(size=(40, 6)).astype("float32")
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
+def test_a_policy_is_that_of_all_layers(policy):
+    """As if it were that of the process, which it does not change."""
+
+    def trained(**options):
+        model = keras_ae.VAE.create((6,), 2, hidden=(8,), seed=0, **options)
+        model.compile("adam", jit_compile=False)
+        model.fit(X, epochs=1, verbose=0)
+        return model
+
+    before = keras.config.dtype_policy()
+    found = trained(dtype=policy)
+    assert keras.config.dtype_policy() == before
+    keras.config.set_dtype_policy(policy)
+    try:
+        expected = trained()
+    finally:
+        keras.config.set_dtype_policy(before)
+    for one, two in zip(found.weights, expected.weights, strict=True):
+        assert one.dtype == two.dtype
+        np.testing.assert_array_equal(one, two)
+    plain = trained().get_weights()
+    pairs = zip(found.get_weights(), plain, strict=True)
+    assert any((a != b).any() for a, b in pairs)
+
+
+@pytest.mark.parametrize("variant", ["conditional-vae", "m2"])
+def test_a_condition_that_is_missing_is_named(variant):
+    with pytest.raises(ValueError, match="Expected `condition`"):
+        keras_ae.create(variant, (6,), 2)
