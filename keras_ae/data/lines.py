@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 from typing import Any
+from typing import NamedTuple
 
 import keras
 
@@ -20,24 +21,48 @@ from keras_ae.data import problems
 DELIMITERS = ",;\t|"
 COUNTED = 10_000  # records between two looks at how far it is
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
+# A cell of blanks, or a code that looks like a number: 00037.
+_ODD = re.compile(r"\s+|\s*(0\d+)\s*").fullmatch
+
+
+class Layout(NamedTuple):
+    """How a table of text is to be read.
+
+    Attributes:
+        names: Of the columns.
+        delimiter: Between the fields.
+        spaced: Whether a blank belongs to the delimiter: `a, b, c`.
+        count: Of records.
+        codes: Columns with digits behind a zero: text, not numbers.
+        blanks: Cells of nothing but blanks that there are.
+    """
+
+    names: list[str]
+    delimiter: str
+    spaced: bool
+    count: int
+    codes: set[str]
+    blanks: set[str]
 
 
 def check(
     path: Path, header: bool | None, encoding: str, verbose: int
-) -> tuple[list[str], str, int]:
-    """Names of the columns, the delimiter, and the number of records, once
-    all lines are seen to have the same fields."""
+) -> Layout:
+    """The layout of a table, once all lines are seen to have the same
+    fields."""
     names: list[str] = []
+    codes: set[str] = set()
+    blanks: set[str] = set()
     count = blank = 0  # records; empty lines since the last of them
     with _text(path, encoding) as (lines, raw):
         mark = "\N{ZERO WIDTH NO-BREAK SPACE}"  # some write one in front
         first = next((line for line in lines if line.strip(f" \r\n{mark}")), "")
-        delimiter = _delimiter(path, first)
+        delimiter, spaced = _delimiter(path, first)
         lines.seek(0)
         size = path.stat().st_size
         bar = keras.utils.Progbar(size, verbose=verbose, unit_name="byte")
         reader = csv.reader(
-            lines, delimiter=delimiter, skipinitialspace=True, strict=True
+            lines, delimiter=delimiter, skipinitialspace=spaced, strict=True
         )
         for record in _records(path, reader):
             if not record:
@@ -46,8 +71,9 @@ def check(
             if not names:
                 record[0] = record[0].removeprefix(mark)
                 names = _named(path, record, header)
-                count, blank = int(header is False), 0
-                continue
+                count = blank = 0
+                if header is not False:
+                    continue
             if len(record) != len(names):
                 raise problems.unreadable(
                     path,
@@ -55,6 +81,9 @@ def check(
                     f"{len(record)} in line {reader.line_num}: "
                     f"{delimiter.join(record)[:80]!r}",
                 )
+            for place, field in enumerate(record):
+                if odd := _ODD(field):
+                    codes.add(names[place]) if odd[1] else blanks.add(field)
             # An empty line of a table of one column is a hole.
             count, blank = count + 1 + blank * (len(names) == 1), 0
             if not count % COUNTED:
@@ -64,7 +93,7 @@ def check(
         raise problems.unreadable(
             path, "at least one row", f"the columns {names} alone"
         )
-    return names, delimiter, count
+    return Layout(names, delimiter, spaced, count, codes, blanks)
 
 
 @contextlib.contextmanager
@@ -115,14 +144,17 @@ def _records(path: Path, reader: Any) -> Iterator[list[str]]:
         raise problems.unreadable(path, "a table of text", received) from error
 
 
-def _delimiter(path: Path, first: str) -> str:
-    """What parts the fields: what is most often in the first line."""
+def _delimiter(path: Path, first: str) -> tuple[str, bool]:
+    """What parts the fields: what is most often in the first line; and
+    whether a blank comes after each."""
     if not first.strip():
         raise problems.unreadable(path, "names of columns, and rows", "nothing")
     if "\0" in first:
         raise problems.unreadable(path, "a table of text", "zero bytes")
     bare = re.sub(r'"[^"]*"', "", first)
-    return max(DELIMITERS, key=bare.count)
+    delimiter = max(DELIMITERS, key=bare.count)
+    rest = bare.split(delimiter)[1:]
+    return delimiter, bool(rest) and all(f.startswith(" ") for f in rest)
 
 
 def _named(path: Path, record: list[str], header: bool | None) -> list[str]:

@@ -116,6 +116,8 @@ def load(
     if isinstance(space, spaces.Image) and path.is_dir():
         options["image_size"] = space.height, space.width
         options["channels"] = space.channels
+    if isinstance(space, spaces.Table) and "text" in known:
+        options["text"] = {*options.get("text", ()), *_texts(space)}
     for name in set(options) - known - {"verbose"}:
         unknown = registry.unknown("option", name, options_of(path))
         raise ValueError(f"{unknown} They are those of {path.name!r}.")
@@ -124,6 +126,8 @@ def load(
         window = space.length
     if window is not None and _is_frame(rows):
         rows = series.as_series(path, rows)
+    if isinstance(space, spaces.Table) and _is_frame(rows):
+        rows = rows.astype({n: "float64" for n in _broken(space, rows)})
     if space is None:
         space = _space(path, rows, window, counts)
     return Data(space, rows, names)
@@ -228,6 +232,29 @@ def _space(
         raise problems.FileError(
             f"{path.name}: {error}{f' {advice}' * _is_frame(rows)}"
         ) from error
+
+
+def _texts(space: spaces.Table) -> list[str]:
+    """Columns of words, some of which may look like numbers."""
+    return [
+        column.name
+        for column in space.columns
+        if isinstance(column, spaces.Category)
+        and isinstance(column.name, str)
+        and isinstance(column.categories[0], str)
+    ]
+
+
+def _broken(space: spaces.Table, rows: Any) -> list[str]:
+    """Columns of whole numbers whose holes are filled with others."""
+    whole = rows.select_dtypes("Int64").columns
+    return [
+        column.name
+        for column in space.columns
+        if column.name in whole
+        and isinstance(column, spaces.Number)
+        and column.decimals != 0
+    ]
 
 
 def _check_long(path: Path, rows: Any, window: int) -> None:

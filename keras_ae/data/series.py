@@ -21,6 +21,7 @@ def as_series(path: Path, frame: "pd.DataFrame") -> "pd.DataFrame":
         ValueError: If another column is no number, or time goes back.
     """
     pandas = problems.needed("pandas", "A table")
+    frame = frame.apply(_digits)
     clock = _clock(frame)
     if clock is not None:
         name, stamps = clock
@@ -50,6 +51,15 @@ def as_series(path: Path, frame: "pd.DataFrame") -> "pd.DataFrame":
             path, "a column of values", f"a column of times alone, {name!r}"
         )
     return frame.astype("float64")
+
+
+def _digits(column: "pd.Series") -> "pd.Series":
+    """Digits behind zeros, which are text in a table, as numbers."""
+    pandas = problems.needed("pandas", "A table")
+    if column.dtype.kind in "biufM" or not column.notna().any():
+        return column
+    digits = column.dropna().astype(str).str.fullmatch(r"\s*\d+\s*").all()
+    return pandas.to_numeric(column) if digits else column
 
 
 def _clock(frame: "pd.DataFrame") -> tuple[str, Any] | None:

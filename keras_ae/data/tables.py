@@ -32,7 +32,9 @@ def read_csv(
     Args:
         path: File. The delimiter is that of its first line; decimal commas
             are understood where fields are not parted by commas, and dates
-            such as 2026-01-31.
+            such as 2026-01-31. Digits behind a zero, such as 00037, make a
+            column text; blanks around text are part of it, unless one
+            follows every delimiter of the first line.
         text: Columns that hold text, whatever it looks like: codes, numbers
             of houses.
         holes: Words that stand for nothing, beside empty fields, NA, NaN,
@@ -44,7 +46,8 @@ def read_csv(
         verbose: 1 shows a progress bar.
     """
     pandas = problems.needed("pandas", "A table")
-    names, delimiter, records = lines.check(path, header, encoding, verbose)
+    layout = lines.check(path, header, encoding, verbose)
+    names, delimiter = layout.names, layout.delimiter
     unknown = sorted({*text} - {*names})
     if unknown:
         raise problems.unreadable(
@@ -53,22 +56,30 @@ def read_csv(
     given = {
         "sep": delimiter,
         "encoding": encoding,
-        "dtype": dict.fromkeys(text, str),
+        "dtype": dict.fromkeys({*text, *layout.codes}, str),
         "header": None if header is False else 0,
-        "names": names if header is False else None,
-        # What `to_csv` writes: the first column, without a name, is the index.
+        "names": names,
+        # What `to_csv` writes: the first column, of the name "", is the index,
+        # which is written again, since it has a name.
         "index_col": 0 if names[0] == "" and len(names) > 1 else False,
         "skip_blank_lines": len(names) > 1,  # of one column, they are holes
-        "skipinitialspace": True,
-        "na_values": list(holes),
+        "skipinitialspace": layout.spaced,
+        "na_values": [*holes, *layout.blanks],
+        "nrows": layout.count,  # without the blank lines at the end
         "low_memory": False,
     }
     expected = "a table of text"
     with problems.reading(path, expected, pandas.errors.ParserError):
         frame = pandas.read_csv(path, **given)
         if delimiter != "," and any(_decimal_commas(frame, text)):
-            frame = pandas.read_csv(path, decimal=",", **given)
-    frame = without(path, frame.iloc[:records].copy(), drop)
+            given["decimal"] = ","
+            frame = pandas.read_csv(path, **given)
+        if frame.select_dtypes("float").isna().any(axis=None):
+            nullable = pandas.read_csv(
+                path, dtype_backend="numpy_nullable", **given
+            )
+            frame = _whole_numbers(frame, nullable)
+    frame = without(path, frame, drop)
     for name in frame.columns.difference([*text], sort=False):
         frame[name] = _dates(frame[name])
         _check_one_type(path, frame[name])
@@ -115,9 +126,21 @@ def without(
     return frame
 
 
+def _whole_numbers(
+    frame: "pd.DataFrame", nullable: "pd.DataFrame"
+) -> "pd.DataFrame":
+    """The table, whole numbers with holes as such, not as floats."""
+    whole = {
+        name: nullable[name].array
+        for name in frame.select_dtypes("float")
+        if nullable[name].dtype == "Int64" and frame[name].notna().any()
+    }
+    return frame.assign(**whole)
+
+
 def _decimal_commas(frame: "pd.DataFrame", text: Collection[str]) -> list[bool]:
     return [
-        frame[name].dropna().str.fullmatch(_COMMA).all()
+        frame[name].dropna().astype(str).str.fullmatch(_COMMA).all()
         for name in frame.columns.difference([*text])
         if frame[name].dtype.kind not in "biuf" and frame[name].notna().any()
     ]

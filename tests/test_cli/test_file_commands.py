@@ -90,6 +90,31 @@ def test_a_table(table):
     assert set(new["city"]) <= {"Bonn", "Ulm", "Kiel"}
 
 
+def test_a_file_comes_back_with_its_holes_filled():
+    size = 40
+    frame = pd.DataFrame(
+        {
+            "zip": RNG.choice(["00037", "01234", "90210"], size),
+            "n": RNG.integers(0, 50, size).astype(str),
+            "x": RNG.integers(0, 50, size).astype(float).astype(str),
+            "word": RNG.choice([" a ", "b", "c "], size),
+        }
+    )
+    for place, name in enumerate(frame):
+        frame.loc[place::9, name] = ""
+    frame.to_csv("cells.csv")
+    preset = trained("cells.csv")
+    run("impute", preset, "cells.csv", "--out", "filled.csv")
+    asked = pd.read_csv("cells.csv", dtype=str, keep_default_na=False)
+    filled = pd.read_csv("filled.csv", dtype=str, keep_default_na=False)
+    pd.testing.assert_frame_equal(filled.where(asked != "", ""), asked)
+    assert not (filled == "").any(axis=None)
+    assert filled["n"].str.isdigit().all()
+    for command in "score", "embed":
+        run(command, preset, "cells.csv", "--out", "answer.csv")
+        assert pd.read_csv("answer.csv").iloc[:, 0].tolist() == [*range(size)]
+
+
 def test_columns_are_known_by_name_in_any_file(table, capsys):
     model, frame = keras_ae.load(table), pd.read_csv("rows.csv")
     scores = model.score_samples(frame.drop(columns="id"))

@@ -96,7 +96,7 @@ def test_arrays_that_are_no_examples(tmp_path):
     [
         ("rows.csv", "a,b\n1.5,x\n2.25,y\n"),
         ("rows.csv", '\n"a";b\n1,5;x\n2,25;y\n'),
-        ("rows.csv", "\N{ZERO WIDTH NO-BREAK SPACE}a|b\r\n1.5| x\r\n2.25|y"),
+        ("rows.csv", "\N{ZERO WIDTH NO-BREAK SPACE}a| b\r\n1.5| x\r\n2.25|y"),
         ("rows.tsv", "a\tb\n1.5\tx\n\n2.25\ty\n"),
     ],
 )
@@ -117,6 +117,26 @@ def test_types_of_columns(tmp_path):
     assert frame["code"].tolist() == ["12", "7a"]
     assert frame["n"].isna().tolist() == [False, True]
     assert frame["ok"].tolist() == [True, False]
+
+
+def test_cells_stay_as_they_are(tmp_path):
+    body = (
+        ",zip,n,x,word,ok\n0007,00037,1,1.0, a ,True\n"
+        "0008,,, ,b,\n0009,12345,3,0.5, a,False\n"
+    )
+    frame = csv(tmp_path, body)
+    assert frame["zip"].dropna().tolist() == ["00037", "12345"]
+    assert frame["word"].tolist() == [" a ", "b", " a"]
+    assert frame["n"].dtype == "Int64" and frame["x"].dtype == "float64"
+    data.write(tmp_path / "again.csv", frame)
+    assert (tmp_path / "again.csv").read_text() == body.replace(" ,b", ",b")
+    twice = csv(tmp_path, ",n\n1,2\n1,\n,4\n")["n"]
+    assert twice.isna().tolist() == [False, True, False]
+    spaced = csv(tmp_path, 'a, b\n1, x\n2, "y,z"\n')
+    assert spaced["b"].tolist() == ["x", "y,z"]
+    assert csv(tmp_path, "01;x\n02;\n", header=False)["x0"].iloc[0] == "01"
+    frame = csv(tmp_path, "a;ok\n1,5;True\n2,5;\n")
+    assert frame["a"].tolist() == [1.5, 2.5]
 
 
 def test_a_compressed_table_and_columns_left_out(tmp_path):
@@ -147,6 +167,7 @@ def test_an_index_and_names_of_columns(tmp_path):
 def test_an_empty_line_is_a_hole_where_there_is_one_column(tmp_path):
     frame = csv(tmp_path, "a\n3\n\n4\n\n\n")
     np.testing.assert_array_equal(frame["a"], [3, np.nan, 4])
+    assert csv(tmp_path, "a\n3\n4\n\n")["a"].dtype == "int64"
 
 
 @pytest.mark.parametrize(
@@ -214,6 +235,20 @@ def test_a_table_is_learned_from_its_file(tmp_path):
         data.load(path)
 
 
+def test_a_file_is_read_as_that_of_the_training_was(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("zip,x,n\n00037,0.5,1\n00074,1.5,\n12345,2.5,3\n")
+    space, rows, _ = data.load(path)
+    assert space.columns[0].categories == ["00037", "00074", "12345"]
+    path.write_text("zip,x,n\n12345,1,2\n,,\n")
+    rows = data.load(path, space=space).rows
+    assert rows["zip"][0] == "12345"
+    filled = pd.DataFrame({"x": [0.0, 0.5], "n": [0, 1]})
+    rows = rows.fillna(filled)
+    assert rows["x"].tolist() == [1, 0.5]
+    assert rows["n"].dtype == "Int64"
+
+
 # Series.
 
 
@@ -226,6 +261,15 @@ def test_the_column_of_times_becomes_the_index(times):
     assert [*found.columns] == ["v"]
     assert found.index.name == "time"
     assert found.index.is_monotonic_increasing
+
+
+def test_digits_behind_zeros_are_numbers_of_a_series(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("t,v,n\n08,007,1\n09,,\n10,012,3\n")
+    rows = data.load(path, window=2).rows
+    np.testing.assert_array_equal(rows["v"], [7, np.nan, 12])
+    np.testing.assert_array_equal(rows["n"], [1, np.nan, 3])
+    assert rows.index.tolist() == [8, 9, 10]
 
 
 def test_series_that_cannot_be_taken(tmp_path):
