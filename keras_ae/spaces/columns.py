@@ -416,7 +416,9 @@ def _name(likelihood: str | dict) -> str:
 
 def _decimals(values: np.ndarray, most: int = 6) -> int | None:
     """Places behind the point that all values have, if they are few."""
+    usual = np.median(np.abs(values[values != 0]))
+    noise = 1e-9 * min(usual, 1)
     for places in range(most + 1):
-        if np.allclose(values, np.round(values, places), rtol=0, atol=1e-9):
+        if (np.abs(values - np.round(values, places)) <= noise).all():
             return places
     return None

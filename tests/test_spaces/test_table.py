@@ -231,6 +231,30 @@ def test_large_numbers_keep_their_digits():
     assert table.array(tensor)["id"].tolist() == ids.tolist()
 
 
+def test_small_numbers_keep_their_digits():
+    mols = pd.Series(RNG.lognormal(size=50) * 1e-12, name="mol")
+    column = columns.learn(mols)
+    found = column.values(column.numbers(mols))
+    np.testing.assert_allclose(found, mols, rtol=1e-12)
+    df = mols.to_frame().assign(x=RNG.normal(size=50))
+    drawn = model(table=Table.from_frame(df)).sample(50, seed=0)["mol"]
+    assert drawn.between(mols.min(), mols.max()).all()
+
+
+def test_decimals_are_those_of_most_numbers():
+    # 0.1 + 0.2 - 0.3 is 5.6e-17: noise among tenths, a number of its own
+    # where all are as small.
+    noise = 0.1 + 0.2 - 0.3
+    for values, expected in (
+        ([0.5, 0.25, 3.0], 2),
+        ([0.1, 0.3, noise, 2.0], 1),
+        ([noise, 3 * noise, 0.5 * noise], None),
+        ([1e6 + 0.25, 2e6, 3.5], 2),
+        ([1e6 + 0.12345678, 2e6, 3.5], None),
+    ):
+        assert columns.learn(pd.Series(values, name="x")).decimals == expected
+
+
 def test_other_likelihoods():
     df = DF[["age", "pay", "gain"]].dropna()
     table = Table.from_frame(
