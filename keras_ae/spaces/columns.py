@@ -253,6 +253,9 @@ class Category(BaseColumn):
         type: `"binary"`, `"categorical"` or `"ordinal"`.
         dtype: Name of the pandas type in which values come back.
         categories: The values, in order.
+        levels: Of the dtype `"category"`, in order: the categories, and those
+            that no row of the training set has. Defaults to the categories.
+        ordered: Whether the levels are. Defaults to what the type says.
 
     Example:
         >>> import pandas as pd
@@ -269,11 +272,16 @@ class Category(BaseColumn):
         type: str,
         dtype: str,
         categories: Sequence[Any],
+        *,
+        levels: Sequence[Any] | None = None,
+        ordered: bool | None = None,
     ):
         self.name = name
         self.type = validation.check_in("type", type, CATEGORIES)
         self.dtype = dtype
         self.categories = [*categories]
+        self.levels = None if levels is None else [*levels]
+        self.ordered = type == "ordinal" if ordered is None else ordered
         self.width = len(self.categories) if type == "categorical" else 1
 
     @classmethod
@@ -291,6 +299,10 @@ class Category(BaseColumn):
         own = getattr(values, "cat", None)
         found = values.dropna().unique() if own is None else own.categories
         found = [v.item() if isinstance(v, np.generic) else v for v in found]
+        levels = None if own is None else found
+        if own is not None:
+            there = {*values.cat.codes}
+            found = [v for place, v in enumerate(found) if place in there]
         kinds = sorted({_kind(v) for v in found})
         if len(kinds) > 1:
             raise ValueError(
@@ -322,7 +334,14 @@ class Category(BaseColumn):
         if type is None:
             type = "ordinal" if ordered else "categorical"
             type = "binary" if len(found) == 2 else type
-        return cls(name, type, str(values.dtype), found)
+        return cls(
+            name,
+            type,
+            str(values.dtype),
+            found,
+            levels=levels,
+            ordered=ordered,
+        )
 
     def numbers(self, values: "pd.Series") -> np.ndarray:
         """See `BaseColumn.numbers`; places of the categories."""
@@ -347,9 +366,11 @@ class Category(BaseColumn):
         places = np.rint(numbers).clip(0, top).astype(int)
         if self.dtype == "category":
             found = pd.Categorical.from_codes(
-                places, self.categories, ordered=self.type == "ordinal"
+                places, self.categories, ordered=self.ordered
             )
-            return pd.Series(found)
+            return pd.Series(
+                found.set_categories(self.levels or self.categories)
+            )
         found = np.array(self.categories, dtype=object)[places]
         return pd.Series(found).astype(self.dtype)
 

@@ -289,6 +289,8 @@ class Table(base.BaseSpace):
         for part in parts:
             for name in part.columns:
                 own = given[name]
+                if hasattr(own, "cat"):  # perhaps of other levels
+                    own = own.astype(part[name].dtype)
                 part[name] = own.where(own.notna(), part[name])
         return answer
 

@@ -231,6 +231,29 @@ def test_large_numbers_keep_their_digits():
     assert table.array(tensor)["id"].tolist() == ids.tolist()
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("used", ["ab", "abd"])
+def test_a_level_of_no_row_is_kept_and_not_made(ordered, used):
+    levels = pd.CategoricalDtype([*"cabd"], ordered)
+    grade = pd.Series(RNG.choice([*used], N), dtype=levels, name="grade")
+    df = pd.DataFrame({"grade": grade, "x": RNG.normal(size=N)})
+    vae = model(table=Table.from_frame(df))
+    twin = Table.from_config(vae.space.get_config())
+    for table in (vae.space, twin):
+        back = table.array(table.tensor(table.rows("x", df)).numpy())
+        pd.testing.assert_series_equal(back["grade"], grade)
+    drawn = vae.sample(500, seed=0)["grade"]  # of an untrained model
+    assert drawn.dtype == levels
+    assert {*drawn} == {*used}
+    other = df.assign(grade=grade.cat.remove_unused_categories())
+    other.loc[3, "grade"] = None
+    filled = vae.impute(other)["grade"]
+    pd.testing.assert_series_equal(filled.drop(3), grade.drop(3))
+    df.loc[3, "grade"] = "c"
+    with pytest.raises(ValueError, match="'grade'.*'a', 'b'.*'c' in row 3"):
+        vae.embed(df)
+
+
 def test_small_numbers_keep_their_digits():
     mols = pd.Series(RNG.lognormal(size=50) * 1e-12, name="mol")
     column = columns.learn(mols)
