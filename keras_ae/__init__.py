@@ -112,6 +112,11 @@ def __getattr__(name: str) -> object:
     return getattr(module, name, module)
 
 
+def __dir__() -> list[str]:
+    """All names, those that come late too."""
+    return sorted({*globals(), *_LATE})
+
+
 # The rooms are for readers; users know these modules by their last name.
 for _module in (
     callbacks,
