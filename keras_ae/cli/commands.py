@@ -18,7 +18,6 @@ from keras_ae.cli import checks
 from keras_ae.cli import demo
 from keras_ae.cli import doctor
 from keras_ae.cli import file_commands
-from keras_ae.cli import main
 from keras_ae.cli import tables
 from keras_ae.cli import training
 from keras_ae.core import registry
@@ -151,6 +150,12 @@ def run_sample(arguments: argparse.Namespace) -> None:
             model, arguments.out, _verbose(arguments), **options
         )
         return
+    if not plots.draws(model):
+        raise ValueError(
+            f"The examples of {arguments.preset!r} are no images. Expected a "
+            "file of rows to write, such as --out rows.csv. Received: --out "
+            f"{arguments.out}"
+        )
     figure = plots.samples(model, arguments.n, arguments.seed, **options)
     _save(figure, arguments.out)
 
@@ -239,18 +244,6 @@ def run_doctor(arguments: argparse.Namespace) -> int:
     else:
         print(doctor.text(found))
     return int(bool(found["missing"]))
-
-
-def run_completion(arguments: argparse.Namespace) -> None:
-    """Print the script by which a shell completes."""
-    try:
-        import shtab
-    except ImportError as error:
-        raise ImportError(
-            "Completion needs shtab. Expected it to be installed. Received: "
-            f"{error}. pip install 'keras-ae[completion]'"
-        ) from error
-    print(shtab.complete(main.parser(), arguments.shell))
 
 
 def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 """The command line: `keras-ae COMMAND ...` or `python -m keras_ae COMMAND ...`.
 
-This file imports nothing but the standard library, so that help and usage
-errors come at once; the work is in `keras_ae.cli.commands`.
+This file imports nothing but the standard library, so that help, usage errors
+and completion come at once; the work is in `keras_ae.cli.commands`.
 """
 
 import argparse
@@ -9,10 +9,12 @@ import ast
 import contextlib
 import importlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 #: What a preset does with a file, answers written to another.
@@ -90,6 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if target is not None:
                 _commands(given.modules).training.add_flags(train, target)
         arguments = parser.parse_args(rest, argparse.Namespace(argv=argv))
+        if arguments.command == "completion":
+            print(_completion(parser, arguments.shell))
+            return 0
         run = getattr(_commands(given.modules), f"run_{arguments.command}")
         return run(arguments) or 0
     except BrokenPipeError:
@@ -104,11 +109,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
-    return _parsers(_imports())[0]
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
@@ -184,6 +184,9 @@ def _parsers(
         description="Autoencoders: train, look at, serve.",
         parents=[imports],
     )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {_version()}"
+    )
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="COMMAND"
     )
@@ -196,7 +199,9 @@ def _parsers(
     def preset(name: str, text: str) -> argparse.ArgumentParser:
         added = command(name, text)
         added.add_argument(
-            "preset", help="name of a pretrained model, or a preset folder"
+            "preset",
+            type=_preset,
+            help="name of a pretrained model, or a preset folder",
         )
         return added
 
@@ -318,6 +323,48 @@ def _parsers(
     added = command("completion", "print what a shell completes by")
     added.add_argument("shell", choices=["bash", "zsh", "tcsh"])
     return parser, train
+
+
+def _version() -> str:
+    """That of the package, which is not imported."""
+    code = Path(__file__).parents[1].joinpath("__init__.py").read_text("utf-8")
+    return re.search(r'^__version__ = "(.+)"$', code, re.MULTILINE)[1]
+
+
+def _preset(name: str) -> str:
+    """A name, or a folder that is there.
+
+    Raises:
+        ArgumentTypeError: On other paths.
+    """
+    if Path(name).is_dir():
+        return name
+    if name.endswith(".keras"):
+        received = f"{name!r}, which keras.saving.load_model reads, in Python"
+    elif os.path.dirname(name):
+        received = f"no such folder, {name!r}"
+    else:
+        return name
+    raise argparse.ArgumentTypeError(
+        "expected the name of a pretrained model, or a preset folder, as "
+        f"`keras-ae train` writes. Received: {received}"
+    )
+
+
+def _completion(parser: argparse.ArgumentParser, shell: str) -> str:
+    """The script by which a shell completes.
+
+    Raises:
+        ImportError: Without shtab.
+    """
+    try:
+        import shtab
+    except ImportError as error:
+        raise ImportError(
+            "Completion needs shtab. Expected it to be installed. Received: "
+            f"{error}. pip install 'keras-ae[completion]'"
+        ) from error
+    return shtab.complete(parser, shell)
 
 
 def _commands(modules: Sequence[str]) -> Any:

@@ -63,23 +63,56 @@ def recipe(here):
     return path
 
 
-def test_help_comes_without_tensorflow():
-    """The file is run as the installed script runs it."""
+def without_tensorflow(*argv):
+    """Exit code and what is said; the file is run as the script runs it."""
     code = (
         "import runpy, sys\n"
-        "sys.argv = ['keras-ae', '--help']\n"
-        "try: runpy.run_path(sys.orig_argv[-1], run_name='__main__')\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+        "file = sys.argv.pop(1)\n"
+        "try: runpy.run_path(file, run_name='__main__')\n"
+        "finally: assert not {'tensorflow', 'keras'} & {*sys.modules}"
     )
     process = subprocess.run(
-        [sys.executable, "-c", code, cli.__file__],
+        [sys.executable, "-c", code, cli.__file__, *argv],
         capture_output=True,
         text=True,
     )
-    assert process.returncode == 0, process.stderr
+    assert "AssertionError" not in process.stderr
+    return process.returncode, process.stdout + process.stderr
+
+
+def test_help_comes_without_tensorflow():
+    code, said = without_tensorflow("--help")
+    assert code == 0
     for command in "list describe train evaluate demo verify reproduce".split():
-        assert f"\n    {command} " in process.stdout
+        assert f"\n    {command} " in said
+
+
+def test_the_version_comes_without_tensorflow():
+    expected = f"keras-ae {keras_ae.__version__}\n"
+    assert without_tensorflow("--version") == (0, expected)
+
+
+def test_completion_comes_without_tensorflow():
+    pytest.importorskip("shtab")
+    code, said = without_tensorflow("completion", "bash")
+    assert code == 0 and "reproduce" in said
+
+
+@pytest.mark.parametrize(
+    "name, received",
+    [("lost/", "no such folder"), ("vae.keras", "keras.saving.load_model")],
+)
+def test_a_path_that_is_no_preset_is_told_without_tensorflow(name, received):
+    code, said = without_tensorflow("sample", name)
+    assert code == 2
+    assert "a preset folder" in said and received in said
+
+
+def test_late_names_are_listed():
+    late = {"AnomalyDetector", "explore", "fit_sampler", "report", "sklearn"}
+    assert late <= {*dir(keras_ae)}
+    assert all(hasattr(keras_ae, name) for name in dir(keras_ae))
+    assert {*vars(keras_ae)} <= {*dir(keras_ae)}
 
 
 @pytest.mark.long

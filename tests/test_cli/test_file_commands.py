@@ -74,7 +74,7 @@ def table(here):
     return trained("rows.csv", "--drop", "id")
 
 
-def test_a_table(table):
+def test_a_table(table, capsys):
     frame = pd.read_csv("rows.csv").drop(columns="id")
     run("impute", table, "rows.csv", "--out", "filled.csv")
     filled = pd.read_csv("filled.csv")
@@ -88,6 +88,9 @@ def test_a_table(table):
     new = pd.read_csv("new.csv")
     assert [*new.columns] == [*frame.columns]
     assert set(new["city"]) <= {"Bonn", "Ulm", "Kiel"}
+    for options in [], ["--out", "new.xlsx"]:
+        error = fails(capsys, "sample", table, *options)
+        assert "no images" in error and "--out rows.csv" in error
 
 
 def test_a_file_comes_back_with_its_holes_filled():
