@@ -24,6 +24,21 @@ CATEGORIES = ("binary", "categorical", "ordinal")
 MOST_CATEGORIES = 1000
 DAY = 86_400e9  # nanoseconds
 FAR = 1e4  # deviations from 0 where single precision would lose digits
+# What makes a column that is taken of values of other types.
+ASTYPE = "df[{0!r}].astype(str)"
+DATES = "pd.to_datetime(df[{0!r}])"
+SECONDS = "pd.to_timedelta(df[{0!r}]).dt.total_seconds()"
+CONVERSIONS = {
+    "date": DATES,
+    "datetime": DATES,
+    "Timestamp": DATES,
+    "Period": "pd.PeriodIndex(df[{0!r}]).to_timestamp()",
+    "timedelta": SECONDS,
+    "Timedelta": SECONDS,
+    "time": "pd.to_timedelta(df[{0!r}].astype(str)).dt.total_seconds()",
+    "Decimal": "df[{0!r}].astype(float)",
+    "complex": "np.real(df[{0!r}].astype(complex)), and np.imag likewise",
+}
 
 
 class BaseColumn(AutoConfig, abc.ABC):
@@ -200,6 +215,9 @@ class Number(BaseColumn):
         else:
             expected = "numbers"
             numbers = pd.to_numeric(values, errors="coerce")
+            bad = np.full(len(values), numbers.dtype.kind == "c")
+            advice = _conversion(self.name, "complex")
+            self.refuse(values, bad, "real numbers", advice)
             numbers = numbers.to_numpy(np.float64, na_value=np.nan)
         lost = np.isnan(numbers) & values.notna().to_numpy()
         self.refuse(values, lost, expected, "Correct it, or leave it empty.")
@@ -315,7 +333,7 @@ class Category(BaseColumn):
             raise ValueError(
                 f"The column {name!r} holds values that cannot be saved. "
                 f"Expected words, numbers or booleans. Received: {kinds[0]}. "
-                "Convert the column, for example by astype(str)."
+                f"{_conversion(name, kinds[0])}"
             )
         if kinds == ["number"] and not np.isfinite(found).all():
             raise ValueError(
@@ -419,6 +437,11 @@ def _kind(value: Any) -> str:
     if isinstance(value, (bool, str)):
         return type(value).__name__
     return "number" if isinstance(value, (int, float)) else type(value).__name__
+
+
+def _conversion(name: str | int, kind: str) -> str:
+    """What to do with a column of values of a kind that is not taken."""
+    return f"Convert it: {CONVERSIONS.get(kind, ASTYPE).format(name)}."
 
 
 def _units(likelihood: Any, center: float, scale: float) -> tuple:

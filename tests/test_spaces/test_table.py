@@ -1,6 +1,10 @@
 """Tables: what a data frame holds goes in and comes back, and what does not
 fit is named."""
 
+import datetime
+import decimal
+import re
+
 import keras
 import numpy as np
 import pandas as pd
@@ -324,6 +328,34 @@ def change(**values):
 def test_training_sets_that_are_refused(df, message):
     with pytest.raises(ValueError, match=f"(?s){message}"):
         Table.from_frame(df)
+
+
+DAYS = pd.date_range("2024-02-27", periods=4)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (DAYS.date, DAYS),
+        (DAYS.to_pydatetime().astype(object), DAYS),
+        (DAYS.to_period("D"), DAYS),
+        (pd.to_timedelta([90, 60, 0, 30], unit="min"), [5400, 3600, 0, 1800]),
+        ([datetime.timedelta(i) for i in range(4)], 86_400 * np.arange(4)),
+        ([datetime.time(i, 30) for i in range(4)], 1800 + 3600 * np.arange(4)),
+        ([decimal.Decimal(f"{i}.5") for i in range(4)], 0.5 + np.arange(4)),
+        (np.arange(4) + 1j, np.arange(4)),
+        ([0j, 1j, 2 + 1j, np.nan], [0, 0, 2, np.nan]),
+        ([1 + 1j, 1 - 1j] * 2, [1] * 4),
+        (pd.interval_range(0, 4), ["(0, 1]", "(1, 2]", "(2, 3]", "(3, 4]"]),
+    ],
+)
+def test_a_refusal_says_how_to_convert_a_column(values, expected):
+    df = pd.DataFrame({"d": values}, dtype=getattr(values, "dtype", object))
+    with pytest.raises(ValueError, match="'d' holds") as refused:
+        Table.from_frame(df)
+    advice = re.search("Convert it: (.*?)(,.*)?[.]$", str(refused.value))[1]
+    df["d"] = eval(advice, {"df": df, "pd": pd, "np": np})
+    assert df["d"].dropna().tolist() == pd.Series(expected).dropna().tolist()
 
 
 def test_many_categories_are_refused_at_once():
