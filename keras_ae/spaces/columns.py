@@ -19,6 +19,7 @@ from keras_ae.math import kernels
 if TYPE_CHECKING:
     import pandas as pd
 
+Name = str | int | tuple
 NUMBERS = ("real", "positive", "count", "date")
 CATEGORIES = ("binary", "categorical", "ordinal")
 MOST_CATEGORIES = 1000
@@ -50,7 +51,7 @@ class BaseColumn(AutoConfig, abc.ABC):
 
     kind = "column"
 
-    name: str | int
+    name: Name
     type: str
     dtype: str
     #: Numbers in the tensor.
@@ -116,7 +117,7 @@ class Number(BaseColumn):
 
     def __init__(
         self,
-        name: str | int,
+        name: Name,
         type: str,
         dtype: str,
         *,
@@ -132,7 +133,7 @@ class Number(BaseColumn):
         weights: Sequence[float] = (),
         owned: Sequence[float] = (),
     ):
-        self.name = name
+        self.name = label(name)
         self.type = validation.check_in("type", type, NUMBERS)
         self.dtype = dtype
         self.origin, self.center, self.scale = origin, center, scale
@@ -286,7 +287,7 @@ class Category(BaseColumn):
 
     def __init__(
         self,
-        name: str | int,
+        name: Name,
         type: str,
         dtype: str,
         categories: Sequence[Any],
@@ -294,7 +295,7 @@ class Category(BaseColumn):
         levels: Sequence[Any] | None = None,
         ordered: bool | None = None,
     ):
-        self.name = name
+        self.name = label(name)
         self.type = validation.check_in("type", type, CATEGORIES)
         self.dtype = dtype
         self.categories = [*categories]
@@ -433,13 +434,26 @@ def learn(
     return Category.learn(values, type)
 
 
+def label(name: Any) -> Name:
+    """The name of a column as it is saved and read: of a tuple, which names
+    one below others, JSON makes a list.
+
+    Example:
+        >>> label(["height", 2])
+        ('height', 2)
+    """
+    if isinstance(name, (tuple, list)):
+        return tuple(map(label, name))
+    return int(name) if isinstance(name, (int, np.integer)) else str(name)
+
+
 def _kind(value: Any) -> str:
     if isinstance(value, (bool, str)):
         return type(value).__name__
     return "number" if isinstance(value, (int, float)) else type(value).__name__
 
 
-def _conversion(name: str | int, kind: str) -> str:
+def _conversion(name: Name, kind: str) -> str:
     """What to do with a column of values of a kind that is not taken."""
     return f"Convert it: {CONVERSIONS.get(kind, ASTYPE).format(name)}."
 

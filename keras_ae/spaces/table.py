@@ -107,7 +107,7 @@ class Table(base.BaseSpace):
         """
         frame = _pandas("frame", frame)
         types, likelihoods = dict(types or {}), dict(likelihoods or {})
-        names = [*map(_label, frame.columns)]
+        names = [*map(kinds.label, frame.columns)]
         if len(frame) == 0 or not names:
             raise ValueError(
                 "The data frame is empty. Expected rows and columns. Received: "
@@ -164,7 +164,7 @@ class Table(base.BaseSpace):
         if not _is_frame(data):
             return data
         frame = _pandas(name, data)
-        given = [*map(_label, frame.columns)]
+        given = [*map(kinds.label, frame.columns)]
         lacking = [n for n in self.names if n not in given]
         surplus = [n for n in given if n not in self.names]
         if lacking or surplus or len(given) > len(self.names):
@@ -285,7 +285,7 @@ class Table(base.BaseSpace):
             return np.where(np.isnan(like), answer, like)
         parts = answer if isinstance(answer, list) else [answer]
         given = _pandas("x", like).copy(deep=False)
-        given.columns = [_label(name) for name in given.columns]
+        given.columns = [kinds.label(name) for name in given.columns]
         for part in parts:
             for name in part.columns:
                 own = given[name]
@@ -416,11 +416,6 @@ def _number(values: np.ndarray, column: kinds.BaseColumn) -> np.ndarray:
     if column.type == "categorical":
         return values.argmax(axis=-1)
     return np.rint(values[..., 0])
-
-
-def _label(name: Any) -> str | int:
-    """The name of a column, as it can be saved."""
-    return int(name) if isinstance(name, (int, np.integer)) else str(name)
 
 
 def _is_frame(data: Any) -> bool:

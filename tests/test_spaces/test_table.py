@@ -258,6 +258,20 @@ def test_a_level_of_no_row_is_kept_and_not_made(ordered, used):
         vae.embed(df)
 
 
+def test_columns_of_several_levels_come_back(tmp_path):
+    names = pd.MultiIndex.from_product([["a", "b"], [1, 2]])
+    df = pd.DataFrame(RNG.normal(size=(N, 4)), columns=names)
+    df["b", 2] = RNG.choice(["x", "y", "z"], N)
+    df.loc[3, ("a", 1)] = np.nan
+    vae = model(table=Table.from_frame(df, types={("a", 2): "real"}))
+    vae.save_to_preset(tmp_path / "vae")
+    for own in (vae, keras_ae.load(tmp_path / "vae")):
+        filled = own.impute(df)
+        assert filled.columns.equals(names)
+        pd.testing.assert_frame_equal(filled.drop(3), df.drop(3))
+        pd.testing.assert_index_equal(own.sample(2).columns, names)
+
+
 def test_small_numbers_keep_their_digits():
     mols = pd.Series(RNG.lognormal(size=50) * 1e-12, name="mol")
     column = columns.learn(mols)
