@@ -69,6 +69,10 @@ class BaseColumn(AutoConfig, abc.ABC):
     def values(self, numbers: np.ndarray) -> "pd.Series":
         """Numbers `[N]` as values of the column's own type."""
 
+    def __repr__(self) -> str:
+        known = f"name={self.name!r}, type={self.type!r}, ..."
+        return f"{type(self).__name__}({known})"
+
     def refuse(
         self, values: "pd.Series", bad: np.ndarray, expected: str, advice: str
     ) -> None:

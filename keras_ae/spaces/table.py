@@ -1,5 +1,6 @@
 """Tables: data frames of mixed columns, with holes."""
 
+import collections
 import warnings
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -133,6 +134,14 @@ class Table(base.BaseSpace):
                 for place, name in enumerate(names)
             ]
         )
+
+    def __repr__(self) -> str:
+        count = collections.Counter(column.type for column in self.columns)
+        types = ", ".join(f"{n} {type}" for type, n in count.items())
+        names = ", ".join(map(repr, self.names[:3]))
+        names += ", ..." * (len(self.names) > 3)
+        size = f"{len(self.names)} column{'s' * (len(self.names) > 1)}"
+        return f"{type(self).__name__}({size}: {types}; {names})"
 
     @property
     def shape(self) -> tuple[int]:

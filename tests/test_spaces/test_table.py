@@ -105,7 +105,7 @@ def test_the_space_is_saved_with_the_model(tmp_path):
     vae = model()
     vae.save(tmp_path / "vae.keras")
     twin = keras.saving.load_model(tmp_path / "vae.keras")
-    assert repr(twin.space) == repr(TABLE)
+    assert twin.space.get_config() == TABLE.get_config()
     pd.testing.assert_frame_equal(twin.reconstruct(DF), vae.reconstruct(DF))
 
 
@@ -474,6 +474,11 @@ def test_networks_read_the_share_of_values_that_lie_below():
     )
 
 
-def test_a_column_says_what_it_is():
+def test_tables_and_columns_say_what_they_are_in_a_line():
     number = columns.learn(pd.Series([1.5, 2.5, 9.0], name="x"))
-    assert "positive" in repr(number)
+    assert repr(number) == "Number(name='x', type='positive', ...)"
+    assert repr(TABLE) == (
+        "Table(8 columns: 1 count, 1 positive, 1 real, 1 categorical, "
+        "2 binary, 1 date, 1 ordinal; 'age', 'pay', 'gain', ...)"
+    )
+    assert repr(Table(TABLE.columns[:1])) == "Table(1 column: 1 count; 'age')"
