@@ -147,10 +147,17 @@ def check_form(
 
     Raises:
         ValueError: On no rows, another shape, and what are no numbers.
+        TypeError: On what is no array.
     """
+    kind = type(value).__name__
     value = rows_of.held(value)
     expected = f"an array of shape ({', '.join(map(str, ('N', *event_shape)))})"
-    if value.shape[1:] != tuple(event_shape) or not value.shape:
+    if not value.shape:
+        raise TypeError(
+            f"`{name}` is no array. Expected {expected}. Received: {kind}. Of "
+            "a file, `keras_ae.data.load` makes rows."
+        )
+    if value.shape[1:] != tuple(event_shape):
         raise ValueError(
             f"Invalid shape of `{name}`. Expected {expected}. Received: "
             f"shape {value.shape}. Reshape the data, or create the model with "

@@ -285,6 +285,13 @@ class Inference:
         """
         holes = self.missing == "mask"
         if self.given is None:
+            if isinstance(x, tuple):
+                raise TypeError(
+                    "Invalid type of `x`. Expected examples alone, for a model "
+                    "that is told nothing beside them. Received: tuple. Make "
+                    "it with `given`, such as the number of classes; or leave "
+                    "labels out."
+                )
             x = rows_of.held(x)
             self.space.check("x", x, holes)
             magnitude.check_half(self, x)

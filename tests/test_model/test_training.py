@@ -502,13 +502,14 @@ def test_validation_rows_are_checked_once_a_fit(monkeypatch, form):
     monkeypatch.setattr(
         Autoencoder,
         "check_rows",
-        lambda self, x, y=None: (checked.append(len(x)), check(self, x, y)),
+        lambda self, x, y=None: checked.append(len(x)) or check(self, x, y),
     )
     x = numbered(10)
     if form == "stream":
         x = tf.data.Dataset.from_tensor_slices(x).batch(5)
     make().fit(x, validation_data=numbered(6), epochs=3, verbose=0)
-    assert checked == ([10, 6] if form == "rows" else [6])
+    # Of a stream the first batch is.
+    assert checked == ([10, 6] if form == "rows" else [5, 6])
 
 
 @pytest.mark.parametrize("form", ["rows", "stream"])

@@ -113,7 +113,7 @@ class FastTraining(settings.Settings):
             validation_split = 0.0
         epochs, steps_per_epoch = loop.capped(epochs, steps_per_epoch)
         source = self._source(data, batch_size, steps_per_epoch, shuffle)
-        if source is None:
+        if source is None or isinstance(source, spread.StreamFeed):
             x = self._begun(x)
         validate = self._validation(
             validation_data,
@@ -339,7 +339,9 @@ class FastTraining(settings.Settings):
         """A stream, once its first batch was checked and the model started
         from it."""
         first, x = streams.peeked(x)
-        if first is None:
+        strategy = backend.strategy(self)
+        # Workers may shuffle a stream each in its own way.
+        if first is None or spread.has_workers(strategy):
             return x
         rows, y, _ = keras.utils.unpack_x_y_sample_weight(first)
         try:
@@ -351,7 +353,8 @@ class FastTraining(settings.Settings):
                 "pair is the target, not a label."
             ) from None
         magnitude.check_trained(self, rows, y)
-        self.start_from(keras.tree.flatten(rows)[0])
+        with strategy.scope():
+            self.start_from(keras.tree.flatten(rows)[0])
         return x
 
     def _evaluation(self, data: tuple, batch_size: Any, steps: Any) -> Callable:
