@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?").fullmatch
-_COMMA = r"\s*[+-]?\d*,\d+\s*"
+_COMMA = r"\s*[+-]?(\d+|\d*,\d+)\s*"
 
 
 def read_csv(
@@ -71,7 +71,7 @@ def read_csv(
     expected = "a table of text"
     with problems.reading(path, expected, pandas.errors.ParserError):
         frame = pandas.read_csv(path, **given)
-        if delimiter != "," and any(_decimal_commas(frame, text)):
+        if delimiter != "," and _decimal_commas(frame, text):
             given["decimal"] = ","
             frame = pandas.read_csv(path, **given)
         if frame.select_dtypes("float").isna().any(axis=None):
@@ -89,7 +89,7 @@ def read_csv(
 def read_parquet(
     path: Path, *, drop: Collection[str] = ()
 ) -> tuple["pd.DataFrame", None]:
-    """A Parquet file; types are those that it says.
+    """A Parquet file; types are those that it says, days those of pandas.
 
     Args:
         path: File.
@@ -99,6 +99,9 @@ def read_parquet(
     problems.needed("pyarrow", "A Parquet file")
     with problems.reading(path, "a Parquet file", ValueError, OSError):
         frame = pandas.read_parquet(path, engine="pyarrow")
+        for name in frame.columns:
+            if pandas.api.types.infer_dtype(frame[name]) == "date":
+                frame[name] = pandas.to_datetime(frame[name])
     return without(path, frame, drop), None
 
 
@@ -138,12 +141,16 @@ def _whole_numbers(
     return frame.assign(**whole)
 
 
-def _decimal_commas(frame: "pd.DataFrame", text: Collection[str]) -> list[bool]:
-    return [
-        frame[name].dropna().astype(str).str.fullmatch(_COMMA).all()
-        for name in frame.columns.difference([*text])
-        if frame[name].dtype.kind not in "biuf" and frame[name].notna().any()
-    ]
+def _decimal_commas(frame: "pd.DataFrame", text: Collection[str]) -> list[str]:
+    """Columns of numbers, some of them with a comma."""
+    found = []
+    for name in frame.columns.difference([*text]):
+        if frame[name].dtype.kind in "biuf":
+            continue
+        words = frame[name].dropna().astype(str)
+        if words.str.contains(",").any() and words.str.fullmatch(_COMMA).all():
+            found.append(name)
+    return found
 
 
 def _dates(column: "pd.Series") -> "pd.Series":

@@ -1,6 +1,7 @@
 """Files as examples: what is read is what was written, and what cannot be
 taken is named."""
 
+import datetime
 import gzip
 
 import h5py
@@ -135,8 +136,8 @@ def test_cells_stay_as_they_are(tmp_path):
     spaced = csv(tmp_path, 'a, b\n1, x\n2, "y,z"\n')
     assert spaced["b"].tolist() == ["x", "y,z"]
     assert csv(tmp_path, "01;x\n02;\n", header=False)["x0"].iloc[0] == "01"
-    frame = csv(tmp_path, "a;ok\n1,5;True\n2,5;\n")
-    assert frame["a"].tolist() == [1.5, 2.5]
+    frame = csv(tmp_path, "a;ok;zip\n1,5;True;007\n2;;\n")
+    assert frame["a"].tolist() == [1.5, 2.0]
 
 
 def test_a_compressed_table_and_columns_left_out(tmp_path):
@@ -218,6 +219,11 @@ def test_parquet_keeps_types(tmp_path):
     path.write_bytes(b"PAR1")
     with pytest.raises(ValueError, match="a Parquet file"):
         tables.read_parquet(path)
+    days = [datetime.date(2026, 1, 31), None, datetime.date(2026, 2, 1)]
+    pd.DataFrame({"day": days}).to_parquet(path)
+    space, rows, _ = data.load(path)
+    assert space.columns[0].type == "date"
+    assert rows["day"].equals(pd.Series(pd.to_datetime(days)))
     frame[:0].to_parquet(path)
     with pytest.raises(ValueError, match="at least one row"):
         tables.read_parquet(path)
