@@ -109,7 +109,7 @@ class _Shared:
     def __init__(self, model: BaseAutoencoder):
         self.model, self.lock = model, threading.RLock()
         self.owner: list | None = None
-        self.first = [np.array(v) for v in self._variables()]
+        self.first = [np.array(v.numpy()) for v in self._variables()]
 
     def _variables(self) -> list:
         training = self.model.states() if self.model.compiled else []
