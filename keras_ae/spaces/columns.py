@@ -24,6 +24,7 @@ NUMBERS = ("real", "positive", "count", "date")
 CATEGORIES = ("binary", "categorical", "ordinal")
 MOST_CATEGORIES = 1000
 DAY = 86_400e9  # nanoseconds
+SECONDS_A_DAY = 86_400
 FAR = 1e4  # deviations from 0 where single precision would lose digits
 # What makes a column that is taken of values of other types.
 ASTYPE = "df[{0!r}].astype(str)"
@@ -103,6 +104,8 @@ class Number(BaseColumn):
         low: Least value seen, after the origin.
         high: Greatest value seen.
         decimals: Places behind the point that the values have, or None.
+        step: Of which all values are multiples, counted from the least one
+            seen, or None.
         likelihood: A head, its name or `{name: arguments}`; None for a
             `KernelMixture` of the three that follow.
         centers: Of the kernels, in units of the scale.
@@ -131,6 +134,7 @@ class Number(BaseColumn):
         low: float,
         high: float,
         decimals: int | None = None,
+        step: float | None = None,
         likelihood: Any = None,
         centers: Sequence[float] = (),
         scales: Sequence[float] = (),
@@ -141,7 +145,8 @@ class Number(BaseColumn):
         self.type = validation.check_in("type", type, NUMBERS)
         self.dtype = dtype
         self.origin, self.center, self.scale = origin, center, scale
-        self.low, self.high, self.decimals = low, high, decimals
+        self.low, self.high = low, high
+        self.decimals, self.step = decimals, step
         self.likelihood = likelihood
         self.centers, self.scales = [*centers], [*scales]
         self.weights, self.owned = [*weights], [*owned]
@@ -186,6 +191,9 @@ class Number(BaseColumn):
         center, scale = float(seen.mean()), float(seen.std())
         if likelihood is not None:
             center, scale = _units(likelihood, center, scale)
+        decimals = _decimals(seen)
+        parts = None if decimals is None else 10.0**decimals
+        parts = SECONDS_A_DAY if type == "date" else parts
         found: tuple = ((), (), (), ())
         if likelihood is None:
             found = kernels.fit((seen - center) / scale, size)
@@ -198,7 +206,8 @@ class Number(BaseColumn):
             scale=scale,
             low=float(seen.min()),
             high=float(seen.max()),
-            decimals=_decimals(seen),
+            decimals=decimals,
+            step=None if parts is None else _step(seen, parts),
             likelihood=likelihood,
             centers=found[0],
             scales=found[1],
@@ -246,12 +255,16 @@ class Number(BaseColumn):
         numbers = np.clip(numbers, self.low, self.high)
         if self.centers:
             numbers = self._snapped(numbers)
+        if self.step is not None:
+            steps = np.rint((numbers - self.low) / self.step)
+            numbers = self.low + steps * self.step
         if self.decimals is not None:
             numbers = np.round(numbers, self.decimals)
         numbers = numbers + self.origin
         if self.type == "date":
-            whole = pd.Series(np.rint(numbers * DAY)).astype("Int64")
-            dates = pd.to_datetime(whole, utc=True)
+            unit = DAY if self.step is None else SECONDS_A_DAY
+            whole = pd.Series(np.rint(numbers * unit)).astype("Int64")
+            dates = pd.to_datetime(whole * int(DAY / unit), utc=True)
             if "," not in self.dtype:  # of no time zone
                 dates = dates.dt.tz_localize(None)
             return dates.astype(self.dtype)
@@ -484,3 +497,15 @@ def _decimals(values: np.ndarray, most: int = 6) -> int | None:
         if (np.abs(values - np.round(values, places)) <= noise).all():
             return places
     return None
+
+
+def _step(values: np.ndarray, parts: float, least: int = 10) -> float | None:
+    """The greatest step, in whole parts of 1, between values; None if they are
+    no such parts, or too few to tell: of `least` different whole numbers one
+    set in 2**(least - 1) is of even differences by chance."""
+    counts = (values - values.min()) * parts
+    whole = np.rint(counts)
+    if np.abs(counts - whole).max() > 1e-4 or whole.max() > 2**53:
+        return None
+    step = np.gcd.reduce(whole.astype(np.int64))
+    return step / parts if len(np.unique(whole)) >= least else None

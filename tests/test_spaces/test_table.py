@@ -282,6 +282,44 @@ def test_small_numbers_keep_their_digits():
     assert drawn.between(mols.min(), mols.max()).all()
 
 
+HOURS = pd.to_timedelta(RNG.integers(0, 9999, N), unit="h")
+
+
+@pytest.mark.parametrize(
+    ("values", "remainder"),
+    [
+        (1000 * RNG.integers(-99, 99, N), lambda v: v % 1000),
+        (5 + 10 * RNG.integers(0, 99, N), lambda v: v % 10 - 5),
+        (RNG.integers(0, 999, N) / 4, lambda v: v % 0.25),
+        (RNG.integers(0, 99, N) * 0.3, lambda v: v - (v / 0.3).round() * 0.3),
+        (
+            pd.Timestamp("2031-01-01 00:30") + HOURS,
+            lambda v: (v - v.dt.floor("h")) / pd.Timedelta("30min") - 1,
+        ),
+        (
+            pd.Timestamp("2031-01-05", tz="UTC") + 168 * HOURS,
+            lambda v: (v.dt.day_of_week != 6) + (v.dt.normalize() != v),
+        ),
+    ],
+)
+def test_numbers_are_drawn_on_the_steps_that_were_seen(values, remainder):
+    values = pd.Series(values, name="x")
+    column = columns.learn(values)
+    pd.testing.assert_series_equal(
+        column.values(column.numbers(values)), values, check_names=False
+    )
+    drawn = column.values(RNG.uniform(column.low, column.high, 500))
+    assert drawn.nunique() > 40
+    np.testing.assert_allclose(remainder(drawn), 0, atol=1e-9)
+
+
+def test_a_few_numbers_have_no_step_nor_have_moments():
+    for values in ([3, 5, 9], np.arange(40) * 1e30, RNG.normal(size=N)):
+        assert columns.learn(pd.Series(values, name="x")).step is None
+    moments = pd.Timestamp("2031-01-01") + HOURS * 0.123456
+    assert columns.learn(pd.Series(moments, name="x")).step is None
+
+
 def test_decimals_are_those_of_most_numbers():
     # 0.1 + 0.2 - 0.3 is 5.6e-17: noise among tenths, a number of its own
     # where all are as small.
