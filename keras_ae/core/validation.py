@@ -149,13 +149,13 @@ def check_form(
         ValueError: On no rows, another shape, and what are no numbers.
         TypeError: On what is no array.
     """
-    kind = type(value).__name__
     value = rows_of.held(value)
     expected = f"an array of shape ({', '.join(map(str, ('N', *event_shape)))})"
     if not value.shape:
         raise TypeError(
-            f"`{name}` is no array. Expected {expected}. Received: {kind}. Of "
-            "a file, `keras_ae.data.load` makes rows."
+            f"`{name}` is no array. Expected {expected}. Received: "
+            f"{type(value.item()).__name__}. Of a file, `keras_ae.data.load` "
+            "makes rows."
         )
     if value.shape[1:] != tuple(event_shape):
         raise ValueError(

@@ -39,3 +39,26 @@ def test_a_policy_is_that_of_all_layers(policy):
 def test_a_condition_that_is_missing_is_named(variant):
     with pytest.raises(ValueError, match="Expected `condition`"):
         keras_ae.create(variant, (6,), 2)
+
+
+class Lump(keras_ae.VAE):
+    """Gives one number where terms by name are due."""
+
+    def loss_terms(self, *arguments):
+        return sum(super().loss_terms(*arguments).values())
+
+
+def test_terms_without_names_are_refused():
+    model = Lump.create((6,), 2, hidden=(8,))
+    model.compile("adam", jit_compile=False)
+    with pytest.raises(TypeError, match="no dict. Expected .'kl'"):
+        model.fit(X, verbose=0)
+
+
+def test_labels_beside_examples_that_nobody_is_told_are_named():
+    model = keras_ae.VAE.create((6,), 2, hidden=(8,))
+    model.compile("adam")
+    with pytest.raises(TypeError, match="nothing beside them.*`given`"):
+        model.fit((X, np.zeros(len(X), "int32")), verbose=0)
+    with pytest.raises(TypeError, match="no array.*str.*keras_ae.data.load"):
+        model.embed("table.csv")

@@ -147,7 +147,13 @@ class Step:
             means[name] = tf.reduce_mean(value)
         return means
 
-    def _check_names(self, terms: Iterable[str]) -> None:
+    def _check_names(self, terms: dict[str, tf.Tensor]) -> None:
+        if not isinstance(terms, dict):
+            raise TypeError(
+                f"The terms of {type(self).__name__} are no dict. Expected "
+                f"{sorted(self.terms)} by name. Received: "
+                f"{type(terms).__name__}"
+            )
         found, declared = set(terms), set(self.terms)
         for problem, names in (
             ("returned terms that it does not declare", found - declared),
