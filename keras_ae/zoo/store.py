@@ -114,9 +114,17 @@ def _known() -> dict[str, Path]:
 
 
 def _locate(name: str | Path) -> Path:
-    if Path(name).is_dir():
-        return Path(name)
+    path = Path(name)
+    if path.is_dir():
+        return path
     known = _known()
+    if name not in known and (path.suffix or len(path.parts) > 1):
+        raise ValueError(
+            f"{str(name)!r} is no folder. Expected the name of a preset, or "
+            "the folder of one. Received: "
+            f"{'a file' if path.is_file() else 'a path with nothing there'}. "
+            "A .keras file is read by `keras.saving.load_model`."
+        )
     if name not in known:
         message = registry.unknown("preset", str(name), known)
         raise ValueError(f"{message} A path to a preset folder works too.")

@@ -577,3 +577,12 @@ def test_the_card_has_a_line_a_figure_and_the_recipe_to_copy(folder):
     assert "| accuracy | 0.9 |" in cards.card(
         about | {"metrics": {"accuracy": 0.9}}
     )
+
+
+def test_what_is_no_preset_is_said(tmp_path):
+    path = tmp_path / "model.keras"
+    with pytest.raises(ValueError, match="a path with nothing there"):
+        keras_ae.load(path)
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="a file.*keras.saving.load_model"):
+        keras_ae.load(str(path))
