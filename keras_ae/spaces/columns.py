@@ -15,6 +15,7 @@ from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.math import kernels
+from keras_ae.spaces import cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,21 +27,6 @@ MOST_CATEGORIES = 1000
 DAY = 86_400e9  # nanoseconds
 SECONDS_A_DAY = 86_400
 FAR = 1e4  # deviations from 0 where single precision would lose digits
-# What makes a column that is taken of values of other types.
-ASTYPE = "df[{0!r}].astype(str)"
-DATES = "pd.to_datetime(df[{0!r}])"
-SECONDS = "pd.to_timedelta(df[{0!r}]).dt.total_seconds()"
-CONVERSIONS = {
-    "date": DATES,
-    "datetime": DATES,
-    "Timestamp": DATES,
-    "Period": "pd.PeriodIndex(df[{0!r}]).to_timestamp()",
-    "timedelta": SECONDS,
-    "Timedelta": SECONDS,
-    "time": "pd.to_timedelta(df[{0!r}].astype(str)).dt.total_seconds()",
-    "Decimal": "df[{0!r}].astype(float)",
-    "complex": "np.real(df[{0!r}].astype(complex)), and np.imag likewise",
-}
 
 
 class BaseColumn(AutoConfig, abc.ABC):
@@ -191,7 +177,7 @@ class Number(BaseColumn):
         center, scale = float(seen.mean()), float(seen.std())
         if likelihood is not None:
             center, scale = _units(likelihood, center, scale)
-        decimals = _decimals(seen)
+        decimals = cells.decimals(seen)
         parts = None if decimals is None else 10.0**decimals
         parts = SECONDS_A_DAY if type == "date" else parts
         found: tuple = ((), (), (), ())
@@ -207,7 +193,7 @@ class Number(BaseColumn):
             low=float(seen.min()),
             high=float(seen.max()),
             decimals=decimals,
-            step=None if parts is None else _step(seen, parts),
+            step=None if parts is None else cells.step(seen, parts),
             likelihood=likelihood,
             centers=found[0],
             scales=found[1],
@@ -230,7 +216,7 @@ class Number(BaseColumn):
             expected = "numbers"
             numbers = pd.to_numeric(values, errors="coerce")
             bad = np.full(len(values), numbers.dtype.kind == "c")
-            advice = _conversion(self.name, "complex")
+            advice = cells.conversion(self.name, "complex")
             self.refuse(values, bad, "real numbers", advice)
             numbers = numbers.to_numpy(np.float64, na_value=np.nan)
         lost = np.isnan(numbers) & values.notna().to_numpy()
@@ -339,20 +325,17 @@ class Category(BaseColumn):
         if own is not None:
             there = {*values.cat.codes}
             found = [v for place, v in enumerate(found) if place in there]
-        kinds = sorted({_kind(v) for v in found})
+        examples = {cells.kind(v): v for v in reversed(found)}
+        kinds = sorted(examples)
         if len(kinds) > 1:
             raise ValueError(
                 f"The column {name!r} holds values of several types. Expected "
                 f"one. Received: {kinds}, for example "
-                f"{[next(v for v in found if _kind(v) == k) for k in kinds]}. "
+                f"{[examples[kind] for kind in kinds]}. "
                 "Convert the column, for example by astype(str)."
             )
-        if kinds and kinds[0] not in ("str", "number", "bool"):
-            raise ValueError(
-                f"The column {name!r} holds values that cannot be saved. "
-                f"Expected words, numbers or booleans. Received: {kinds[0]}. "
-                f"{_conversion(name, kinds[0])}"
-            )
+        if kinds and kinds[0] not in cells.SAVED:
+            raise ValueError(cells.unsaved(name, kinds[0]))
         if kinds == ["number"] and not np.isfinite(found).all():
             raise ValueError(
                 f"The column {name!r} holds infinite values. Expected finite "
@@ -432,7 +415,12 @@ def learn(
     """
     from pandas.api import types as kinds
 
-    different = values.nunique(dropna=True)
+    try:
+        different = values.nunique(dropna=True)
+    except TypeError as error:  # lists, arrays, dicts
+        found = map(cells.kind, values.dropna())
+        kind = next(k for k in found if k not in cells.SAVED)
+        raise ValueError(cells.unsaved(values.name, kind)) from error
     if different < 2:
         what = "no values" if different == 0 else "one value only"
         raise ValueError(
@@ -464,17 +452,6 @@ def label(name: Any) -> Name:
     return int(name) if isinstance(name, (int, np.integer)) else str(name)
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, (bool, str)):
-        return type(value).__name__
-    return "number" if isinstance(value, (int, float)) else type(value).__name__
-
-
-def _conversion(name: Name, kind: str) -> str:
-    """What to do with a column of values of a kind that is not taken."""
-    return f"Convert it: {CONVERSIONS.get(kind, ASTYPE).format(name)}."
-
-
 def _units(likelihood: Any, center: float, scale: float) -> tuple:
     """Center and scale that leave the support of a likelihood as it is."""
     named = isinstance(likelihood, (str, dict))
@@ -487,25 +464,3 @@ def _units(likelihood: Any, center: float, scale: float) -> tuple:
 
 def _name(likelihood: str | dict) -> str:
     return likelihood if isinstance(likelihood, str) else next(iter(likelihood))
-
-
-def _decimals(values: np.ndarray, most: int = 6) -> int | None:
-    """Places behind the point that all values have, if they are few."""
-    usual = np.median(np.abs(values[values != 0]))
-    noise = 1e-9 * min(usual, 1)
-    for places in range(most + 1):
-        if (np.abs(values - np.round(values, places)) <= noise).all():
-            return places
-    return None
-
-
-def _step(values: np.ndarray, parts: float, least: int = 10) -> float | None:
-    """The greatest step, in whole parts of 1, between values; None if they are
-    no such parts, or too few to tell: of `least` different whole numbers one
-    set in 2**(least - 1) is of even differences by chance."""
-    counts = (values - values.min()) * parts
-    whole = np.rint(counts)
-    if np.abs(counts - whole).max() > 1e-4 or whole.max() > 2**53:
-        return None
-    step = np.gcd.reduce(whole.astype(np.int64))
-    return step / parts if len(np.unique(whole)) >= least else None

@@ -373,6 +373,7 @@ def change(**values):
             change(city=[("a", i) for i in range(N)]),
             "'city'.*cannot be saved.*tuple",
         ),
+        (change(city=[[1, 2]] * N), "'city'.*cannot be saved.*list.*Convert"),
         (DF.iloc[:0], "empty"),
         (pd.concat([DF, DF[["age"]]], axis=1), "the same name.*age"),
     ],
