@@ -113,7 +113,7 @@ class FastTraining(settings.Settings):
             validation_split = 0.0
         epochs, steps_per_epoch = loop.capped(epochs, steps_per_epoch)
         source = self._source(data, batch_size, steps_per_epoch, shuffle)
-        if source is None or isinstance(source, spread.StreamFeed):
+        if not self._in_memory(x):
             x = self._begun(x)
         validate = self._validation(
             validation_data,
@@ -338,10 +338,12 @@ class FastTraining(settings.Settings):
     def _begun(self, x: Any) -> Any:
         """A stream, once its first batch was checked and the model started
         from it."""
-        first, x = streams.peeked(x)
         strategy = backend.strategy(self)
         # Workers may shuffle a stream each in its own way.
-        if first is None or spread.has_workers(strategy):
+        if spread.has_workers(strategy):
+            return x
+        first, x = streams.peeked(x)
+        if first is None:
             return x
         rows, y, _ = keras.utils.unpack_x_y_sample_weight(first)
         try:
