@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -30,11 +31,9 @@ def masked(
     """
     if isinstance(distribution, tfd.Blockwise):
         blocks = distribution.distributions
-        sizes = [block.event_shape[-1] for block in blocks]
-        parts = tf.split(mask, sizes, axis=-1)
-        return tfd.Blockwise(
-            [masked(*pair) for pair in zip(blocks, parts, strict=True)],
-            dtype_override=distribution.dtype,
+        pairs = zip(blocks, _split(mask, blocks), strict=True)
+        return Blocks(
+            [masked(*pair) for pair in pairs], dtype_override=distribution.dtype
         )
     if not isinstance(distribution, tfd.Independent):
         raise TypeError(
@@ -52,6 +51,23 @@ def masked(
     # draw it, each time.
     hidden = tfd.Masked(values, seen, safe_sample_fn=lambda _: 1.0)
     return tfd.Independent(hidden, rank - own)
+
+
+class Blocks(tfd.Blockwise):
+    """`tfd.Blockwise` whose density is the sum of the blocks' alone: TFP's
+    splits seeds beside it, which ONNX and LiteRT have not."""
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        blocks = self.distributions
+        pairs = zip(blocks, _split(x, blocks), strict=True)
+        return sum(block.log_prob(part) for block, part in pairs)
+
+
+def _split(x: tf.Tensor, blocks: list) -> list[tf.Tensor]:
+    """The last axis in the blocks' parts, by slices: LiteRT splits no bits."""
+    ends = np.cumsum([block.event_shape[-1] for block in blocks])
+    starts = [0, *ends[:-1]]
+    return [x[..., i:j] for i, j in zip(starts, ends, strict=True)]
 
 
 class Bernoulli(tfp.distributions.Bernoulli):

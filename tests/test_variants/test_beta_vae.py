@@ -6,6 +6,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
+from scipy import integrate
 
 import keras_ae
 from keras_ae.analysis import evaluation
@@ -94,7 +95,7 @@ def kl_per_unit(mean, stddev):
     z = np.linspace(-12, 12, 20_001)
     q, p = scipy.stats.norm(mean, stddev), scipy.stats.norm()
     integrand = q.pdf(z) * (q.logpdf(z) - p.logpdf(z))
-    return np.trapezoid(integrand, z)
+    return integrate.trapezoid(integrand, z)
 
 
 MEAN = np.array([[0.0, 2.0, 0.1], [0.2, -1.0, 0.0]])
