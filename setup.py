@@ -22,9 +22,10 @@ EXPORT = [
     "openvino>=2024.5",
     JAX,
 ]
-# Files of tables, and folders of images. The first pyarrow that runs nothing
-# that a file tells it to; the first Pillow that tells transparent images.
-DATA = ["pandas>=2.1", "pyarrow>=14.0.1", "pillow>=10.1"]
+# Files of tables, and folders of images. The first pandas on NumPy 2; the first
+# pyarrow that runs nothing that a file tells it to; the oldest Pillow of those
+# tried that tells images of 16 bits.
+DATA = ["pandas>=2.2.2", "pyarrow>=14.0.1", "pillow>=11"]
 # Writes the scripts by which shells complete.
 COMPLETION = ["shtab>=1.7"]
 # Sparse dictionaries as they are published; the first on NumPy 2.
@@ -55,26 +56,27 @@ setup(
         # not documented, and such things change between minor releases; the
         # tests of that file tell whether a new one may be allowed.
         "keras>=3.15.1,<3.16",
-        # TensorFlow Probability 0.25 refuses to be imported below 2.18. The
-        # ceiling is the release after the one that was tested: TensorFlow
-        # promises nothing across minor releases for what Probability uses.
-        "tensorflow>=2.18,<2.22",
+        # The first that writes StableHLO. The ceiling is the release after
+        # the one that was tested: TensorFlow promises nothing across minor
+        # releases for what Probability uses.
+        "tensorflow>=2.19,<2.22",
         # Imported by TensorFlow Probability; each release of it fits one
         # minor release of TensorFlow, which pip chooses to match.
-        "tf-keras>=2.18",
+        "tf-keras>=2.19",
         # The release that was tested; it does not follow Keras, so that a new
         # one is tried before it is allowed. The extra makes it bring tf-keras.
         "tensorflow-probability[tf]>=0.25,<0.26",
-        # Floor of TensorFlow 2.18.
+        # Floor of TensorFlow 2.19.
         "numpy>=1.26",
-        # Compares versions, for `keras-ae doctor`; TensorFlow brings it, too.
-        "packaging>=22",
+        # Compares versions, for `keras-ae doctor`; as setuptools 77 needs it.
+        "packaging>=24.2",
         # Brings the digits, and what estimators are; `validate_data` is new
         # in 1.6.
         "scikit-learn>=1.6",
         "scipy>=1.13",
-        # Draws the pictures; the first release with Petroff's ten colors.
-        "matplotlib>=3.10",
+        # Draws the pictures; 3.10 has Petroff's ten colors, its early releases
+        # do not know today's pyparsing.
+        "matplotlib>=3.10.8",
     ],
     extras_require={
         "test": [

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from keras_ae.data import lines
 from keras_ae.data import problems
 
@@ -68,6 +70,9 @@ def read_csv(
         "nrows": layout.count,  # without the blank lines at the end
         "low_memory": False,
     }
+    if Version(pandas.__version__) < Version("3.1"):
+        # The nearest number, not one beside, which newer ones read anyway.
+        given["float_precision"] = "round_trip"
     expected = "a table of text"
     with problems.reading(path, expected, pandas.errors.ParserError):
         frame = pandas.read_csv(path, **given)

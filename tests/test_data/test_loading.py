@@ -486,3 +486,14 @@ def test_fingerprints_follow_names_and_bytes(tmp_path):
     second = data.fingerprint(tmp_path)
     (tmp_path / "b").write_text("2")
     assert len({first, second, data.fingerprint(tmp_path)}) == 3
+
+
+@pytest.mark.parametrize("comma", [False, True])
+def test_numbers_are_those_that_python_reads(tmp_path, comma):
+    values = np.random.default_rng(0).normal(size=(500, 2)) * [1e4, 1e-4]
+    cells = [[repr(float(v)) for v in row] for row in values]
+    lines = [";".join(row) for row in [["a", "b"], *cells]]
+    text = "\n".join(lines)
+    path = tmp_path / "rows.csv"
+    path.write_text(text.replace(".", ",") if comma else text)
+    np.testing.assert_array_equal(data.load(path).rows, values)
