@@ -76,7 +76,7 @@ class Creation:
         check_known(options, {*inspect.signature(cls.create).parameters, *own})
         told = cls.parameters()[cls.given_argument]
         if told.default is told.empty and told.name not in options:
-            raise ValueError(
+            raise TypeError(
                 f"{cls.__name__} is told something beside each example. "
                 f"Expected `{cls.given_argument}`, such as the number of "
                 "classes. Received: none"

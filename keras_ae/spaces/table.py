@@ -298,7 +298,9 @@ class Table(base.BaseSpace):
         for part in parts:
             for name in part.columns:
                 own = given[name]
-                if hasattr(own, "cat"):  # perhaps of other levels
+                # Perhaps of other levels, or whole where the filling is not.
+                both = own.dtype.kind + part[name].dtype.kind
+                if hasattr(own, "cat") or both in ("if", "uf"):
                     own = own.astype(part[name].dtype)
                 part[name] = own.where(own.notna(), part[name])
         return answer

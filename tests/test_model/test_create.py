@@ -37,7 +37,7 @@ def test_a_policy_is_that_of_all_layers(policy):
 
 @pytest.mark.parametrize("variant", ["conditional-vae", "m2"])
 def test_a_condition_that_is_missing_is_named(variant):
-    with pytest.raises(ValueError, match="Expected `condition`"):
+    with pytest.raises(TypeError, match="Expected `condition`"):
         keras_ae.create(variant, (6,), 2)
 
 

@@ -521,3 +521,14 @@ def test_tables_and_columns_say_what_they_are_in_a_line():
         "2 binary, 1 date, 1 ordinal; 'age', 'pay', 'gain', ...)"
     )
     assert repr(Table(TABLE.columns[:1])) == "Table(1 column: 1 count; 'age')"
+
+
+def test_whole_numbers_have_holes_filled_with_others():
+    x = pd.DataFrame({"x": np.linspace(0, 3, 40), "y": np.arange(40.0) % 7})
+    table = keras_ae.VAE.create(Table.from_frame(x), 2, hidden=(4,), seed=0)
+    asked = pd.DataFrame(
+        {"x": pd.array([1, None, 3], "Int64"), "y": [1.0, 2.0, np.nan]}
+    )
+    filled = table.impute(asked)
+    assert filled["x"].tolist()[::2] == [1, 3]
+    assert filled.notna().all(axis=None)
