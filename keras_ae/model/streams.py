@@ -60,8 +60,10 @@ def peeked(x: Any) -> tuple[Tree | None, Any]:
         first = next(iter(x.take(1)), None)
     elif isinstance(x, keras.utils.PyDataset):
         first = x[0]
+    elif isinstance(x, Iterator):
+        first, x = _chained(x)
     else:
-        first, x = _chained(iter(x))
+        first = next(iter(x), None)
     leaves = keras.tree.flatten(first)
     if not leaves or not all(hasattr(leaf, "__array__") for leaf in leaves):
         return None, x

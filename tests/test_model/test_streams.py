@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import keras_ae
+from keras_ae.model import streams
 
 
 def streamed(x, **options):
@@ -87,3 +88,14 @@ def test_masked_arrays_hide_what_their_masks_hide():
     model = keras_ae.VAE.create((4,), 2, hidden=(4,))
     with pytest.raises(ValueError, match='missing="mask"'):
         model.embed(masked)
+
+
+def test_what_can_be_read_again_is_not_used_up():
+    """As loaders of other frameworks are; a generator is put together."""
+    batches = [np.zeros(2), np.ones(2)]
+    first, again = streams.peeked(batches)
+    assert again is batches
+    np.testing.assert_array_equal(first, batches[0])
+    first, again = streams.peeked(iter(batches))
+    np.testing.assert_array_equal([*again], batches)
+    assert streams.peeked(iter([]))[0] is None
