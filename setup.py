@@ -56,17 +56,17 @@ setup(
         # not documented, and such things change between minor releases; the
         # tests of that file tell whether a new one may be allowed.
         "keras>=3.15.1,<3.16",
-        # The first that writes StableHLO. The ceiling is the release after
-        # the one that was tested: TensorFlow promises nothing across minor
-        # releases for what Probability uses.
-        "tensorflow>=2.19,<2.22",
+        # TensorFlow Probability 0.25 refuses to be imported below 2.18. The
+        # ceiling is the release after the one that was tested: TensorFlow
+        # promises nothing across minor releases for what Probability uses.
+        "tensorflow>=2.18,<2.22",
         # Imported by TensorFlow Probability; each release of it fits one
         # minor release of TensorFlow, which pip chooses to match.
-        "tf-keras>=2.19",
+        "tf-keras>=2.18",
         # The release that was tested; it does not follow Keras, so that a new
         # one is tried before it is allowed. The extra makes it bring tf-keras.
         "tensorflow-probability[tf]>=0.25,<0.26",
-        # Floor of TensorFlow 2.19.
+        # Floor of TensorFlow 2.18.
         "numpy>=1.26",
         # Compares versions, for `keras-ae doctor`; as setuptools 77 needs it.
         "packaging>=24.2",

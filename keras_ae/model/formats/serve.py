@@ -62,6 +62,7 @@ def program(code: bytes, inputs: list[tuple], outputs: list[tuple]) -> Callable:
         Function of the arguments to a list of the outputs.
     """
     import jax
+    from jax import export  # older ones do not load it by themselves
 
     def shell(*given):  # noqa: ANN002, ANN202
         del given  # of the same signature; its body is the program's
@@ -70,7 +71,7 @@ def program(code: bytes, inputs: list[tuple], outputs: list[tuple]) -> Callable:
     with _wide():
         like = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in inputs]
         exported = dataclasses.replace(
-            jax.export.export(jax.jit(shell))(*like),
+            export.export(jax.jit(shell))(*like),
             mlir_module_serialized=code,
             module_kept_var_idx=tuple(range(len(like))),
         )
@@ -83,7 +84,9 @@ def _wide():  # noqa: ANN202
 
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    return jax.experimental.enable_x64()
+    from jax.experimental import enable_x64
+
+    return enable_x64()
 
 
 def _size(item: tuple[str, str]) -> int:
