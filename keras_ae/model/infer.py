@@ -259,11 +259,9 @@ class Inference:
         if draws is not None:
             draws = validation.check_count("draws", draws)
         samples = validation.check_count("samples", samples)
-        if self.given is None:
-            x = rows_of.unmasked(x)
         rows = self.check_inputs(self.as_rows(x))
         filled = generate.impute(self, rows, draws, seed, samples)
-        return self.space.filled(filled, first(x))
+        return self.space.filled(filled, rows_of.unmasked(first(x)))
 
     @final
     def as_rows(self, x: Any) -> Any:

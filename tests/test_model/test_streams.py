@@ -85,6 +85,14 @@ def test_masked_arrays_hide_what_their_masks_hide():
     np.testing.assert_array_equal(
         model.impute(masked)[~hidden], values[~hidden]
     )
+    model.compile("adam", jit_compile=False)
+    terms = (model.evaluate(values, y, verbose=0) for y in (masked, holes))
+    np.testing.assert_array_equal(*terms)
+    told = keras_ae.VAE.create((4,), 2, hidden=(4,), given=2, missing="mask")
+    classes = np.arange(50) % 2
+    np.testing.assert_array_equal(
+        told.impute((masked, classes)), told.impute((holes, classes))
+    )
     model = keras_ae.VAE.create((4,), 2, hidden=(4,))
     with pytest.raises(ValueError, match='missing="mask"'):
         model.embed(masked)

@@ -100,7 +100,7 @@ class FastTraining(settings.Settings):
             )
         x = self.as_rows(x)
         if y is not None:
-            y = self.space.rows("y", y)
+            y = self.space.rows("y", rows_of.unmasked(y))
         data = (x, y, sample_weight)
         if self._in_memory(x):
             feed.check_redrawn(x, steps_per_epoch is not None)
@@ -363,7 +363,7 @@ class FastTraining(settings.Settings):
         """Checked and prepared once; function of callbacks and verbosity to
         the logs of an evaluation."""
         x, y, weight = data
-        y = None if y is None else self.space.rows("y", y)
+        y = None if y is None else self.space.rows("y", rows_of.unmasked(y))
         data = sharded.ordered(self.as_rows(x), batch_size), y, weight
         if self._in_memory(data[0]):
             data = (feed.fixed(data[0]), *data[1:])
