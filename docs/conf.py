@@ -23,6 +23,7 @@ html_title = "keras_ae"
 html_show_sphinx = False
 html_static_path = [str(docs.ROOT / "docs" / "site.css")]
 html_css_files = ["site.css"]
+html_search_scorer = str(docs.ROOT / "docs" / "scorer.js")
 exclude_patterns = ["docs/gallery/*.md5", "**/GALLERY_HEADER.rst"]
 
 myst_heading_anchors = 3

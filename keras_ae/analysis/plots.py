@@ -268,9 +268,11 @@ def examples(model: BaseAutoencoder, x: Rows, seed: int = 0) -> Figure:
     if draws(model):
         return overview(model, few)
     if isinstance(model.space, spaces.Table):
-        rows = keras.tree.flatten(model.as_rows(x))[0]
-        real = model.space.array(np.concatenate([*model.space.chunks(rows)]))
-        return table(real, model.sample(len(real), seed=seed))
+        rows, *given = keras.tree.flatten(model.as_rows(x))
+        real = np.concatenate([*model.space.chunks(rows)])
+        given = given[0] if given else None
+        drawn = generate.sample(model, len(real), seed, given)
+        return table(*map(model.space.array, (real, drawn)))
     return lines(model, keras.tree.map_structure(lambda rows: rows[:4], few))
 
 
@@ -290,7 +292,7 @@ def contact_sheet(pictures: Mapping[str, Any], columns: int = 3) -> Figure:
     for ax in axes:
         ax.axis("off")
     for ax, (name, path) in zip(axes, pictures.items(), strict=False):
-        ax.imshow(matplotlib.image.imread(path))
+        ax.imshow(matplotlib.image.imread(path), "gray", vmin=0, vmax=1)
         ax.set_title(name, fontsize=9)
     return figure
 
@@ -424,6 +426,13 @@ def draws(model: BaseAutoencoder) -> bool:
     """Whether a model makes images, which can be drawn."""
     shape = model.decoder.event_shape
     return len(shape) == 3 and shape[-1] in (1, 3)
+
+
+def shows(model: BaseAutoencoder) -> bool:
+    """Whether `examples` has a way to draw those of a model."""
+    if isinstance(model.space, spaces.Table):
+        return model.source is not None
+    return draws(model) or len(model.space.shape) < 3
 
 
 def _axes(ax: Axes | None, width: float, height: float) -> Axes:

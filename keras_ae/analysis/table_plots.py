@@ -15,6 +15,7 @@ BINS = 30
 SHOWN = 12  # categories of a column; the rarest are left out
 PARTS = 8  # of a column of numbers, for associations
 WIDE = 5  # panels in a row
+PANELS = 38  # columns that are drawn
 
 
 def table(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
@@ -25,8 +26,8 @@ def table(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
         drawn: Rows of `sample`, the same columns.
 
     Returns:
-        A panel for each column, real beside drawn; two more for the
-        associations.
+        A panel for each of the first 38 columns, real beside drawn; two more
+        for the associations of all.
 
     Raises:
         ValueError: If the columns differ.
@@ -42,13 +43,13 @@ def table(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
             f"The tables have other columns. Expected {[*real]} in both. "
             f"Received: {[*drawn]}"
         )
-    count = len(real.columns)
+    count = min(len(real.columns), PANELS)
     width = min(WIDE, count + 2)
     last = count + (count % width == width - 1)  # two more, in one row
     rows = math.ceil((last + 2) / width)
     figure = Figure((2.6 * width, 2.2 * rows), layout="constrained")
     axes = figure.subplots(rows, width, squeeze=False).ravel()
-    for axis, name in zip(axes, real, strict=False):
+    for axis, name in zip(axes, [*real][:count], strict=False):
         _marginal(axis, real[name], drawn[name])
         axis.set_title(str(name), fontsize=9)
         axis.tick_params(labelsize=6)

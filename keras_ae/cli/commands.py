@@ -223,8 +223,11 @@ def run_reproduce(arguments: argparse.Namespace) -> int:
 
 
 def run_sheet(arguments: argparse.Namespace) -> None:
-    """Draw what is in the cards of the presets, side by side."""
-    names = _matching(arguments.pattern)
+    """Draw what is in the cards of the presets, by their data."""
+    names = sorted(
+        _matching(arguments.pattern),
+        key=lambda name: tables.data(store.metadata(name)),
+    )
     pictures = {name: store.find(name) / publishing.PICTURE for name in names}
     pictures = {name: path for name, path in pictures.items() if path.is_file()}
     if not pictures:

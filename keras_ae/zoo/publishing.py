@@ -6,15 +6,18 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from keras_ae.analysis import measures
 from keras_ae.analysis import plots
+from keras_ae.core.types import Rows
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.zoo import recipes
 from keras_ae.zoo import splits
 from keras_ae.zoo import store
 
 PICTURE = "picture.png"
+ROWS = 5000  # of a table, drawn beside as many new ones
 
 
 def publish(
@@ -41,9 +44,8 @@ def publish(
     pictures = {}
     if "path" not in recipe["data"]:
         halve(model)
-    if plots.draws(model):
-        shown = splits.examples_of_each(model.as_rows(x), y)
-        pictures[PICTURE] = plots.overview(model, shown)
+    if plots.shows(model):
+        pictures[PICTURE] = picture(model, x, y)
     about = {
         **({"picture": PICTURE} if pictures else {}),
         "description": recipe["description"],
@@ -53,6 +55,18 @@ def publish(
         "wall_time": round(seconds, 3),
     }
     store.save(model, folder, pictures, **about)
+
+
+def picture(model: BaseAutoencoder, x: Rows, y: np.ndarray | None) -> Figure:
+    """What shows best the examples of a test set: of images, one a class."""
+    rows = model.as_rows(x)
+    if plots.draws(model):
+        rows = splits.examples_of_each(rows, y)
+    return plots.examples(model, keras.tree.map_structure(_first, rows))
+
+
+def _first(rows: Rows) -> Rows:
+    return rows[:ROWS]
 
 
 def halve(model: BaseAutoencoder) -> None:

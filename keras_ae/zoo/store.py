@@ -8,6 +8,7 @@ failed load leaves nothing behind, and is a `PresetError`.
 
 import datetime
 import fnmatch
+import io
 import json
 import os
 import platform
@@ -264,7 +265,18 @@ def save(
         text = cards.card(summary | about)
         (whole / cards.CARD).write_text(text, encoding="utf-8")
         for name, figure in (pictures or {}).items():
-            figure.savefig(whole / name, dpi=70)
+            _draw(figure, whole / name)
+
+
+def _draw(figure: Figure, path: Path) -> None:
+    """A small file: few colors are enough for a card."""
+    from PIL import Image  # comes with Matplotlib
+
+    with io.BytesIO() as drawn:
+        figure.savefig(drawn, dpi=70)
+        picture = Image.open(drawn).convert("RGB")
+    few = picture.quantize(64, Image.Quantize.MAXCOVERAGE, dither=0)
+    few.save(path, optimize=True)
 
 
 def _compress(path: Path) -> None:

@@ -4,8 +4,10 @@ import warnings
 
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 from scipy import stats
 from sklearn.decomposition import PCA
 
@@ -359,3 +361,35 @@ def test_contact_sheet_shows_each_picture_under_its_name(tmp_path):
             ax.images[0].get_array()[..., :3], image, atol=1 / 255
         )
     assert not axes[5].images
+
+
+@pytest.mark.parametrize(
+    ("variant", "shown"),
+    [(keras_ae.Autoencoder, False), (keras_ae.ConditionalVAE, True)],
+)
+def test_tables_are_shown_where_rows_can_be_drawn(variant, shown):
+    frame = pd.DataFrame({"a": np.linspace(0, 1, 9), "b": list("xyz") * 3})
+    told = {"condition": 3} if shown else {}
+    space = keras_ae.spaces.Table.from_frame(frame)
+    model = variant.create(space, 2, hidden=(4,), **told)
+    assert plots.shows(model) == shown
+    if shown:
+        figure = plots.examples(model, (frame, np.arange(9) % 3))
+        assert [ax.get_title() for ax in figure.axes[:2]] == ["a", "b"]
+
+
+def test_volumes_are_not_shown():
+    model = keras_ae.Autoencoder.create((4, 4, 4, 1), 2, hidden=(4,))
+    assert not plots.shows(model)
+    with pytest.raises(ValueError, match="Lines are drawn of series"):
+        plots.examples(model, np.zeros([2, 4, 4, 4, 1]))
+
+
+def test_contact_sheet_leaves_grey_grey(tmp_path):
+    levels = np.arange(12, dtype="uint8").reshape(3, 4) * 20
+    Image.fromarray(levels).save(tmp_path / "grey.png")
+    ax = plots.contact_sheet({"grey": tmp_path / "grey.png"}).axes[0]
+    drawn = ax.images[0].to_rgba(ax.images[0].get_array())
+    np.testing.assert_allclose(
+        drawn[..., :3], np.repeat(levels[..., None] / 255, 3, -1), atol=1 / 255
+    )

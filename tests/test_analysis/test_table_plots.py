@@ -50,3 +50,11 @@ def test_every_column_has_a_panel(tmp_path):
     plots.save(figure, tmp_path / "table.png")
     with pytest.raises(ValueError, match="other columns"):
         plots.table(df, df[["n"]])
+
+
+def test_wide_tables_draw_their_first_columns():
+    frame = pd.DataFrame(RNG.normal(size=[20, 60]).astype("float32"))
+    figure = plots.table(frame, frame)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[:-2] == [str(i) for i in range(table_plots.PANELS)]
+    assert figure.axes[-1].images[0].get_array().shape == (60, 60)
