@@ -27,11 +27,13 @@ def point_scores(
 
     Args:
         model: A model of the space `Series`.
-        x: A long series of T points, or windows, `[N, length, channels]`.
+        x: A long series of T points, a list of such, or windows, `[N, length,
+            channels]`.
         batch_size: Windows in a compiled call. Defaults to 256.
 
     Returns:
-        `[T]`, or `[N, length]` of windows; NaN where nothing was observed.
+        `[T]`, of several series one after the other, or `[N, length]` of
+        windows; NaN where nothing was observed.
 
     Raises:
         TypeError: If the model's space is another, or its likelihood is not
@@ -71,6 +73,8 @@ def point_scores(
     rows = model.check_rows(model.as_rows(x))
     steps = compiled.batched(model, function, rows, batch_size)
     examples: Any = first(x)
+    if space.is_several(examples):
+        return space.points(steps, [*map(len, examples)])
     if not space.is_long(examples):
         return steps
     return space.points(steps, len(examples))

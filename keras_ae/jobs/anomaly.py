@@ -47,8 +47,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
     Data are rows of numbers (standardized within), data frames of any columns
     and with holes, images, windows of series `[N, length, channels]`, or one
-    long series `[T]`, of which every point gets a score, the mean over the
-    windows that cover it. Points of a series depend on each other, so that
+    long series `[T]` or `[T, channels]`, of which every point gets a score,
+    the mean over the windows that cover it; or a list of long series, whose
+    points are answered one series after the other. Points of a series depend on each other, so that
     alarms are counted by stretches as long as a window: at most the stated
     share of normal ones holds a false alarm.
 
@@ -77,8 +78,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             to the least that they allow.
         calibration: Share of the rows that is held out, at least 1 / rate
             rows; where several scores are combined twice as many, since one
-            half says how they compare. Of a long series its end. Defaults to
-            0.2.
+            half says how they compare. Of a long series its end, of several
+            the last points of all. Defaults to 0.2.
         outliers: Whether a good part of the rows given to `fit` may be
             anomalies (outlier detection, without labels). Models then learn
             from the half of the rows that looks most normal; among the rows
@@ -96,7 +97,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     Attributes:
         intake_: What stands between data and models.
         views_: The scores with what they learned.
-        long_: Whether it was fitted on one long series.
+        long_: Whether it was fitted on a long series, or several.
         false_alarm_rate_: The rate that holds.
         offset_: `decision_function` is `score_samples` minus this.
         calibration_: Sorted anomaly scores of held-out rows, or of held-out
@@ -169,7 +170,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         scores = training.chosen(self.scores, given, self.long_)
         halves = 1 + (len(scores) > 1)
         train, *held = training.split(self.intake_, x, share, halves, self.seed)
-        size = self._exchangeable(np.zeros(held[-1].size)).size
+        calm = np.zeros(held[-1].size)
+        size = self._exchangeable(calm, held[-1]).size
         conformal.allowed(size, self._rate(size))
         ruler = held[0] if halves > 1 else None
         training.check_varied(train.rows)
@@ -191,7 +193,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             for score, own in zip(scores, learned, strict=True)
         ]
         found = self._abnormality(held[-1])
-        self.calibration_ = np.sort(self._exchangeable(found))
+        self.calibration_ = np.sort(self._exchangeable(found, held[-1]))
         rate = self.false_alarm_rate_
         self.offset_ = -conformal.threshold(self.calibration_, rate)
         if self.false_alarm_rate is None and rate > RATE:
@@ -273,8 +275,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         space = self.intake_.space
         if isinstance(space, spaces.Table):
             return _by_column(space, found, X)
-        if part.total is not None:
-            return space.points(found, part.total)
+        if part.totals:
+            return space.points(found, part.totals)
         return found.reshape(np.shape(X))
 
     @property
@@ -347,22 +349,25 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             return self.false_alarm_rate
         return max(RATE, 1 / (size + 1)) if self.long_ else RATE
 
-    def _exchangeable(self, found: np.ndarray) -> np.ndarray:
+    def _exchangeable(
+        self, found: np.ndarray, part: training.Part
+    ) -> np.ndarray:
         """Scores held out that can be counted: those of rows; of a long
         series the highest of each stretch as long as a window."""
         if not self.long_:
             return found
         length = self.intake_.space.length
-        whole = len(found) // length * length
-        return found[:whole].reshape(-1, length).max(axis=1)
+        each = np.split(found, np.cumsum(part.totals)[:-1])
+        whole = [own[: len(own) // length * length] for own in each]
+        return np.concatenate(whole).reshape(-1, length).max(axis=1)
 
     def _abnormality(self, part: training.Part) -> np.ndarray:
         found = np.mean(
             [view.values(part.rows) for view in self.views_], axis=0
         )
-        if part.total is None:
+        if not part.totals:
             return found.astype(np.float64)
-        return self.intake_.space.points(found, part.total)
+        return self.intake_.space.points(found, part.totals)
 
 
 def _by_column(table: spaces.Table, parts: np.ndarray, like: Any) -> Any:

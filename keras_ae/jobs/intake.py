@@ -13,7 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import validate_data
 
 from keras_ae import spaces
+from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
+from keras_ae.spaces.series import are_arrays
+from keras_ae.spaces.series import are_several
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -90,9 +93,11 @@ class Intake(NamedTuple):
         )
 
     def is_long(self, x: Any) -> bool:
-        """Whether data are one long series."""
+        """Whether data are one long series, or several."""
         series = isinstance(self.space, spaces.Series)
-        return series and self.features is None and self.space.is_long(x)
+        if not series or self.features is not None:
+            return False
+        return self.space.is_several(x) or self.space.is_long(x)
 
     def rows(self, x: Any) -> Any:
         """Rows `[N, ...]` of the space.
@@ -103,7 +108,7 @@ class Intake(NamedTuple):
         if self.features is not None:
             x = outputs(self.features, x)
         if self.mean is None:
-            rows = self.space.rows("X", x)
+            rows = rows_of.held(self.space.rows("X", x))
             self.space.check("X", rows, self.space.missing == "mask")
             # Where there is one channel, its axis may be left out.
             alone = len(rows.shape) == len(self.space.shape)
@@ -175,7 +180,9 @@ def checked(
         )
     if is_frame(x):
         validate_data(estimator, x, reset=reset, skip_check_array=True)
-    return np.asarray(x) if isinstance(x, (list, tuple)) else x
+    if isinstance(x, tuple) or isinstance(x, list) and not are_arrays(x):
+        return np.asarray(x)
+    return x
 
 
 def is_frame(x: Any) -> bool:
@@ -186,6 +193,8 @@ def is_frame(x: Any) -> bool:
 def is_numbers(x: Any, holes: bool = False) -> bool:
     """Whether data are rows and columns of numbers, and complete if they are a
     frame, unless there may be holes."""
+    if are_several(x):
+        return False
     if not is_frame(x):
         ndim = x.ndim if hasattr(x, "ndim") else np.asarray(x).ndim
         return ndim in (0, 2)
@@ -251,6 +260,9 @@ def _space(x: Any) -> spaces.BaseSpace | None:
     """What one example of data is; None for rows of numbers."""
     if is_frame(x) and not is_numbers(x):
         return spaces.Table.from_frame(x)
+    if are_several(x):
+        length = min(period(max(x, key=len)), *map(len, x))
+        return spaces.Series.from_series(x, length)
     shape = np.shape(x)
     bytes_ = getattr(x, "dtype", None) == np.uint8
     if len(shape) == 1:
@@ -265,8 +277,8 @@ def _space(x: Any) -> spaces.BaseSpace | None:
     raise ValueError(
         "The shape of the data does not say what one example is. Expected "
         "rows of numbers [N, columns], a data frame, images [N, height, "
-        "width, channels], windows [N, length, channels] or one long series "
-        f"[T]. Received: shape {shape}. Give the space as `model`."
+        "width, channels], windows [N, length, channels], one long series [T] "
+        f"or a list of such. Received: shape {shape}. Give the space as `model`."
     )
 
 

@@ -29,28 +29,38 @@ class Part(NamedTuple):
 
     Attributes:
         rows: Of the models' space.
-        total: Points of a long series that the rows are windows of, or None.
+        totals: Points of each long series that the rows are windows of; or
+            none.
     """
 
     rows: Any
-    total: int | None = None
+    totals: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
         """Rows or points, whatever gets a score."""
-        return self.total or len(self.rows)
+        return sum(self.totals) or len(self.rows)
 
 
 def part(intake: Intake, x: Any) -> Part:
     """All of the data."""
-    return Part(intake.rows(x), len(x) if intake.is_long(x) else None)
+    return _long(intake, x) if intake.is_long(x) else Part(intake.rows(x))
+
+
+def _long(intake: Intake, x: Any) -> Part:
+    """Windows of a long series, or of each in a list."""
+    series = x if isinstance(x, list) else [x]
+    rows = [intake.rows(own) for own in series]
+    every = rows[0] if len(rows) == 1 else np.concatenate(rows)
+    return Part(every, tuple(map(len, series)))
 
 
 def split(
     intake: Intake, x: Any, held: float, parts: int, seed: int
 ) -> list[Part]:
     """Rows to train on, and 1 or 2 equal parts of those that are held out;
-    of a long series its end.
+    of a long series its end, of several the last points of all, without what
+    is shorter than a window then.
 
     Raises:
         ValueError: If one would be empty.
@@ -63,13 +73,34 @@ def split(
             f"Too few rows to hold some out. Expected more than {size * parts}"
             f". Received: {whole.size} rows, calibration={held:g}"
         )
-    if whole.total is not None:
+    if whole.totals:
         edges = itertools.pairwise([0, *cuts, whole.size])
-        return [part(intake, x[start:end]) for start, end in edges]
+        series = x if isinstance(x, list) else [x]
+        found = [between(series, *edge, intake.space.length) for edge in edges]
+        return [_long(intake, own) for own in found]
     order = np.random.default_rng(seed).permutation(whole.size)
     sparse = isinstance(whole.rows, rows_of.SparseRows)
     take = whole.rows.take if sparse else whole.rows.__getitem__
     return [Part(take(own)) for own in np.split(order, cuts)]
+
+
+def between(series: list, start: int, end: int, least: int) -> list:
+    """Points from `start` to `end` of series laid one after the other: parts
+    of them, without those of fewer points than `least` if others are left.
+
+    Example:
+        >>> between([np.arange(4), np.arange(3)], 2, 6, least=1)
+        [array([2, 3]), array([0, 1])]
+        >>> between([np.arange(4), np.arange(3)], 3, 6, least=2)
+        [array([0, 1])]
+    """
+    ends = np.cumsum([len(own) for own in series])
+    parts = [
+        own[max(start - before, 0) : max(end - before, 0)]
+        for own, before in zip(series, [0, *ends], strict=False)
+    ]
+    parts = [own for own in parts if len(own)]
+    return [own for own in parts if len(own) >= least] or parts
 
 
 def chosen(

@@ -25,13 +25,15 @@ class Series(base.BaseSpace):
 
     - `[N, length, channels]`, or `[N, length]` of one channel: windows.
     - `[T, channels]`, or `[T]` of one channel: one long series.
+    - a list of long series, each of a length of its own.
 
     A long series is cut into windows of `length` points that begin at points
     0, `stride`, 2 `stride` and so on; one more, if need be, ends at the last
     point, so that each point is in a window. There is a code and a score for
     each window; reconstructed and imputed values come back as one long
     series, at each point the mean over the windows that cover it, with index
-    and columns where it was a data frame of pandas.
+    and columns where it was a data frame of pandas; of a list, as a list. No
+    window goes from one series to the next.
 
     Models see, draw and score scaled values: `encode`, `decode` and exported
     files speak of these; what comes back as numbers is in the user's units.
@@ -99,13 +101,13 @@ class Series(base.BaseSpace):
         left out; channels that are constant have scale 1.
 
         Args:
-            x: A long series or windows, as above.
+            x: A long series, a list of such, or windows, as above.
             length: Points of a window.
             stride: See `Series`.
 
         Raises:
-            ValueError: If `x` is neither, holds no number in a channel, or
-                one whose mean is too far from 0 for single precision.
+            ValueError: If `x` is none of them, holds no number in a channel,
+                or one whose mean is too far from 0 for single precision.
 
         Example:
             >>> x = np.array([[1.0, 7.0], [1.0, 7.0], [4.0, 7.0], [4.0, 7.0]])
@@ -113,17 +115,25 @@ class Series(base.BaseSpace):
             >>> space.channels, space.mean, space.scale
             (2, [2.5, 7.0], [1.5, 1.0])
         """
-        values = frames.numbers("x", x)
+        several = are_several(x, length)
+        one = x[0] if several else x
+        values = frames.numbers("x", one)
         many = values.ndim == 3 or (
-            values.ndim == 2 and values.shape[1] != length
+            values.ndim == 2 and (several or values.shape[1] != length)
         )
-        named = many and hasattr(x, "columns")
-        names = [str(name) for name in x.columns] if named else None
+        named = many and hasattr(one, "columns")
+        names = [str(name) for name in one.columns] if named else None
         space = cls(
             length, values.shape[-1] if many else 1, stride=stride, names=names
         )
-        space.check("x", space.rows("x", values), holes=True)
-        found = scales.standard("x", values.reshape(-1, space.channels))
+        parts = [
+            frames.numbers("x", space._ordered("x", part))
+            for part in (x if several else [x])
+        ]
+        for part in parts:
+            space.check("x", space.rows("x", part), holes=True)
+        points = [part.reshape(-1, space.channels) for part in parts]
+        found = scales.standard("x", np.concatenate(points))
         return cls(length, space.channels, *found, stride, names)
 
     @property
@@ -144,6 +154,10 @@ class Series(base.BaseSpace):
         """
         if not isinstance(data, list) and not hasattr(data, "__array__"):
             return data
+        if self.is_several(data):
+            parts = enumerate(data)
+            found = [self.rows(f"{name}[{i}]", part) for i, part in parts]
+            return np.concatenate(found)
         values = frames.numbers(name, self._ordered(name, data))
         if not self.is_long(values):
             return values
@@ -156,6 +170,10 @@ class Series(base.BaseSpace):
         return shape[1:] == (self.channels,) or (
             self.channels == 1 and len(shape) == 1
         )
+
+    def is_several(self, data: Any) -> bool:
+        """Whether data are a list of long series."""
+        return are_several(data, self.length) and all(map(self.is_long, data))
 
     def windows(self, series: ArrayLike, stride: int | None = None) -> Any:
         """The windows of a long series.
@@ -183,7 +201,10 @@ class Series(base.BaseSpace):
         return every if len(starts) == len(every) else every[starts]
 
     def points(
-        self, values: ArrayLike, total: int, stride: int | None = None
+        self,
+        values: ArrayLike,
+        total: int | Sequence[int],
+        stride: int | None = None,
     ) -> np.ndarray:
         """Values of windows as values of the points of the series: the mean
         over all windows that cover the point.
@@ -194,11 +215,11 @@ class Series(base.BaseSpace):
         Args:
             values: Of each step of each window, `[N, length, ...]`, or of
                 each window, `[N]`, such as scores; windows in their order.
-            total: Points of the series.
+            total: Points of the series; or of each of several.
             stride: As the series was cut. Defaults to the space's.
 
         Returns:
-            `[total, ...]`, float64.
+            `[total, ...]`, float64; of several series one after the other.
 
         Raises:
             ValueError: If these are not as many windows as the series has.
@@ -207,6 +228,10 @@ class Series(base.BaseSpace):
             >>> Series(2).points([[1.0, 2.0], [4.0, 8.0]], total=3).tolist()
             [1.0, 3.0, 8.0]
         """
+        if np.ndim(total):
+            parts = self._parts(np.asarray(values), total, stride)
+            each = zip(parts, total, strict=True)
+            return np.concatenate([self.points(*of, stride) for of in each])
         values, starts = np.asarray(values), self._starts(total, stride)
         if values.ndim == 1:
             values = np.repeat(values[:, None], self.length, axis=1)
@@ -256,18 +281,24 @@ class Series(base.BaseSpace):
             values: `[..., N, length, channels]`.
             dtype: A NumPy type. Defaults to that of `values`, or to double
                 precision where `like` has it.
-            like: The windows, or the long series, that were asked about.
+            like: The windows, the long series, or the list of such, that
+                were asked about.
 
         Returns:
             An array or data frame of the shape of `like`; of several draws,
-            `[draws, N, length, channels]`, an array or list of such. Without
-            `like` an array of the shape of `values`.
+            `[draws, N, length, channels]`, an array or list of such. Of a
+            list of series, a list with that of each. Without `like` an array
+            of the shape of `values`.
 
         Raises:
             ValueError: If `like` has another number of windows, and on NaN,
                 where whole numbers are asked for.
         """
         values = np.asarray(values)
+        if self.is_several(like):
+            parts = self._parts(values, [*map(len, like)], axis=-3)
+            each = zip(parts, like, strict=True)
+            return [self.array(part, dtype, own) for part, own in each]
         exact = values * np.asarray(self.scale) + np.asarray(self.mean)
         if like is None:
             return base.as_type(exact, dtype or values.dtype)
@@ -289,6 +320,10 @@ class Series(base.BaseSpace):
 
     def filled(self, values: np.ndarray, like: Any) -> Any:
         """See `BaseSpace.filled`."""
+        if self.is_several(like):
+            parts = self._parts(values, [*map(len, like)], axis=-3)
+            each = zip(parts, like, strict=True)
+            return [self.filled(part, own) for part, own in each]
         found = self.array(values, like=like)
         own = frames.numbers("like", like)
         if not hasattr(like, "iloc"):
@@ -318,6 +353,18 @@ class Series(base.BaseSpace):
                 "Rename or choose them."
             )
         return data.iloc[:, [found.index(own) for own in self.names]]
+
+    def _parts(
+        self,
+        values: np.ndarray,
+        totals: Sequence[int],
+        stride: int | None = None,
+        axis: int = 0,
+    ) -> list[np.ndarray]:
+        """Values of the windows of each of several series, of so many points.
+        """
+        counts = [len(self._starts(total, stride)) for total in totals]
+        return np.split(values, np.cumsum(counts)[:-1], axis)
 
     def _of_each(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         """`value` as one number for each channel."""
@@ -351,3 +398,24 @@ class Series(base.BaseSpace):
     def _lacks_axis(self, shape: Shape) -> bool:
         one = self.channels == 1 and len(shape) == 2
         return one and shape[1] in (None, self.length)
+
+
+def are_several(data: Any, length: int | None = None) -> bool:
+    """Whether data are a list of series of several lengths; or, where that of
+    a window is known, of another length.
+
+    Example:
+        >>> series = [np.zeros(9), np.zeros(9)]
+        >>> are_several(series), are_several(series, length=4)
+        (False, True)
+    """
+    if not are_arrays(data):
+        return False
+    return len({length, *map(len, data)} - {None}) > 1
+
+
+def are_arrays(data: Any) -> bool:
+    """Whether data are a list of arrays or data frames."""
+    return isinstance(data, list) and all(
+        getattr(part, "shape", ()) for part in data
+    )

@@ -301,6 +301,31 @@ def test_alarms_of_a_long_series_are_of_the_anomaly():
     assert [type(v.score) for v in other.views_] == [kinds.Elbo]
 
 
+def test_several_long_series():
+    rng = np.random.default_rng(0)
+
+    def waves(total):
+        time = np.arange(total) + rng.integers(100)
+        return np.sin(time / 3) + 0.1 * rng.normal(size=total)
+
+    series = [waves(total) for total in (400, 150, 30, 450)]
+    space = keras_ae.spaces.Series.from_series(series, 10)
+    detector = AnomalyDetector(space, steps=60).fit(series)
+    # 206 of 1,030 points are held out, the last of the last series.
+    assert len(detector.calibration_) == 20
+    found = detector.anomaly_score(series)
+    assert found.shape == (1030,)
+    each = [detector.anomaly_score(own) for own in series]
+    np.testing.assert_allclose(found, np.concatenate(each), rtol=1e-4)
+    assert detector.contributions(series).shape == (1030, 1)
+    series[1][70:80] = 5
+    alarms = detector.predict(series) == -1
+    assert alarms[472:478].all()
+    assert alarms.mean() < 0.1
+    own = AnomalyDetector(steps=5, false_alarm_rate=0.1).fit(series)
+    assert own.intake_.space.length == 19  # of the waves, two pi times three
+
+
 def test_features_of_a_model_in_front():
     front = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten()])
     x = np.random.default_rng(0).uniform(size=(80, 6, 6, 1))

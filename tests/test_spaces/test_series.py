@@ -420,3 +420,78 @@ def test_times_that_are_not_in_order(meter):
         meter.embed(pd.concat([frame[:30], frame[29:]]))
     with pytest.warns(UserWarning, match="1, the first from 2024-01-01 19:00"):
         meter.embed(frame.drop(frame.index[20:40]))
+
+
+@pytest.fixture
+def several(frame):
+    """Of several lengths, one of a window alone."""
+    return [frame[:23], frame[23:31], frame[31:]]
+
+
+def test_several_series_are_cut_each_by_itself(model, several):
+    space = model.space
+    rows = space.rows("x", several)
+    alone = [space.rows("x", series) for series in several]
+    np.testing.assert_array_equal(rows, np.concatenate(alone))
+    assert [*map(len, alone)] == [6, 1, 8]
+
+
+def test_several_series_come_back_as_each_alone(model, several):
+    several = [series.copy() for series in several]
+    several[0].iloc[4, 0] = several[2].iloc[20, 1] = np.nan
+    for found, function in (
+        (model.reconstruct(several), model.reconstruct),
+        (model.impute(several), model.impute),
+    ):
+        assert len(found) == 3
+        for own, series in zip(found, several, strict=True):
+            assert own.index.equals(series.index)
+            assert [*own] == [*series]
+            if function == model.reconstruct:
+                pd.testing.assert_frame_equal(own, function(series), rtol=1e-4)
+    filled = model.impute(several, draws=2)
+    assert [len(draws) for draws in filled] == [2, 2, 2]
+    for draws, series in zip(filled, several, strict=True):
+        known = series.notna()
+        for draw in draws:
+            pd.testing.assert_frame_equal(draw.where(known), series)
+            assert draw.notna().all(axis=None)
+
+
+def test_points_of_several_series_one_after_the_other(model, several, rng):
+    space, totals = model.space, [*map(len, several)]
+    each = [rng.normal(size=len(space.rows("x", s))) for s in several]
+    alone = map(space.points, each, totals)
+    found = space.points(np.concatenate(each), totals)
+    np.testing.assert_array_equal(found, np.concatenate([*alone]))
+    scores = [point_scores(model, series) for series in several]
+    np.testing.assert_allclose(
+        point_scores(model, several), np.concatenate(scores), rtol=1e-4
+    )
+
+
+def test_the_space_of_several_series(several):
+    arrays = [series.to_numpy() for series in several]
+    whole = np.concatenate(arrays)
+    space = Series.from_series(arrays, 8)
+    assert space.channels == 2
+    np.testing.assert_allclose(space.mean, whole.mean(axis=0))
+    np.testing.assert_allclose(space.scale, whole.std(axis=0))
+    equal = Series.from_series([np.arange(9.0), np.arange(9.0)], 4)
+    assert (equal.channels, equal.mean) == (1, [4.0])
+    assert len(equal.rows("x", [np.arange(9.0), np.arange(9.0)])) == 12
+    assert Series.from_series(several, 8).names == ["a", "b"]
+
+
+def test_one_of_several_series_is_named_where_it_does_not_fit(model, several):
+    with refused("The columns of `x[1]`", "Received: ['a', 'c']"):
+        model.embed([several[0], several[2].rename(columns={"b": "c"})])
+    with refused("shorter than a window", "Received: 3 points"):
+        model.embed([several[0], several[2][:3]])
+
+
+def test_training_on_several_series(several):
+    model = keras_ae.VAE.create(Series.from_series(several, 8), 2, hidden=(8,))
+    model.compile(jit_compile=False)
+    run = model.fit(several, validation_data=(several,), epochs=2, verbose=0)
+    assert len(run.history["val_loss"]) == 2
