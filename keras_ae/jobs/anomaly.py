@@ -27,6 +27,9 @@ from keras_ae.math import conformal
 from keras_ae.model.base import BaseAutoencoder
 
 RATE = 0.05  # of false alarms, by default
+#: Score of a category that was never seen, whose share is zero: beyond all
+#: others, and finite in every file.
+UNSEEN = float(np.finfo(np.float32).max)
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
@@ -49,9 +52,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     and with holes, images, windows of series `[N, length, channels]`, or one
     long series `[T]` or `[T, channels]`, of which every point gets a score,
     the mean over the windows that cover it; or a list of long series, whose
-    points are answered one series after the other. Points of a series depend on each other, so that
-    alarms are counted by stretches as long as a window: at most the stated
-    share of normal ones holds a false alarm.
+    points are answered one series after the other. Points of a series depend
+    on each other, so that alarms are counted by stretches as long as a window:
+    at most the stated share of normal ones holds a false alarm. A row with a
+    category that no row of `fit` had is an anomaly, whatever the rate.
 
     Formula:
         anomaly_score(x) = mean over scores s of -log(share of held-out rows
@@ -274,7 +278,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             found = kinds.parts(view.score, model, part.rows)
         space = self.intake_.space
         if isinstance(space, spaces.Table):
-            return _by_column(space, found, X)
+            return _by_column(space, found, part.unseen, X)
         if part.totals:
             return space.points(found, part.totals)
         return found.reshape(np.shape(X))
@@ -341,7 +345,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Data to be scored."""
         check_is_fitted(self)
         columns = self.features is None and self.intake_.mean is not None
-        return training.part(self.intake_, checked(self, x, False, columns))
+        return training.asked(self.intake_, checked(self, x, False, columns))
 
     def _rate(self, size: int) -> float:
         """The rate that is asked for, of so many scores held out."""
@@ -366,11 +370,17 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             [view.values(part.rows) for view in self.views_], axis=0
         )
         if not part.totals:
-            return found.astype(np.float64)
+            unseen = np.any(part.unseen, axis=-1)
+            return np.where(unseen, UNSEEN, found.astype(np.float64))
         return self.intake_.space.points(found, part.totals)
 
 
-def _by_column(table: spaces.Table, parts: np.ndarray, like: Any) -> Any:
+def _by_column(
+    table: spaces.Table,
+    parts: np.ndarray,
+    unseen: np.ndarray | bool,
+    like: Any,
+) -> Any:
     """Parts `[N, *shape]` as sums for each column, as a frame if the data
     are one."""
     order = [column for block in table.blocks for column in block]
@@ -381,8 +391,10 @@ def _by_column(table: spaces.Table, parts: np.ndarray, like: Any) -> Any:
             order, np.split(parts, ends, axis=1), strict=True
         )
     }
+    found = np.stack([sums[name] for name in table.names], axis=1)
     if not is_frame(like):
-        return np.stack([sums[name] for name in table.names], axis=1)
+        return found
     import pandas as pd
 
-    return pd.DataFrame(sums, getattr(like, "index", None), table.names)
+    found = np.where(unseen, UNSEEN, found.astype(np.float64))
+    return pd.DataFrame(found, getattr(like, "index", None), table.names)

@@ -14,6 +14,7 @@ from keras_ae.core import validation
 from keras_ae.jobs import learned
 from keras_ae.jobs import scores as kinds
 from keras_ae.jobs.intake import Intake
+from keras_ae.jobs.intake import is_frame
 from keras_ae.model.base import BaseAutoencoder
 
 STEPS = 3000
@@ -31,10 +32,13 @@ class Part(NamedTuple):
         rows: Of the models' space.
         totals: Points of each long series that the rows are windows of; or
             none.
+        unseen: Which values are categories that no row of training had, bool
+            `[N, columns]`; False where there are no categories.
     """
 
     rows: Any
     totals: tuple[int, ...] = ()
+    unseen: np.ndarray | bool = False
 
     @property
     def size(self) -> int:
@@ -45,6 +49,15 @@ class Part(NamedTuple):
 def part(intake: Intake, x: Any) -> Part:
     """All of the data."""
     return _long(intake, x) if intake.is_long(x) else Part(intake.rows(x))
+
+
+def asked(intake: Intake, x: Any) -> Part:
+    """As `part`, of data that may hold categories that training has not seen:
+    holes in their places."""
+    if not isinstance(intake.space, spaces.Table) or not is_frame(x):
+        return part(intake, x)
+    x, unseen = intake.space.known("X", x)
+    return part(intake, x)._replace(unseen=unseen)
 
 
 def _long(intake: Intake, x: Any) -> Part:

@@ -56,6 +56,12 @@ class BaseColumn(AutoConfig, abc.ABC):
     def values(self, numbers: np.ndarray) -> "pd.Series":
         """Numbers `[N]` as values of the column's own type."""
 
+    def unseen(self, values: "pd.Series") -> np.ndarray:
+        """Which of a user's values no row of training could have had: of
+        categories those that are none; of numbers none, the default. Bool
+        `[N]`."""
+        return np.zeros(len(values), bool)
+
     def __repr__(self) -> str:
         known = f"name={self.name!r}, type={self.type!r}, ..."
         return f"{type(self).__name__}({known})"
@@ -364,18 +370,17 @@ class Category(BaseColumn):
 
     def numbers(self, values: "pd.Series") -> np.ndarray:
         """See `BaseColumn.numbers`; places of the categories."""
-        import pandas as pd
-
-        places = pd.Index(self.categories, dtype=object).get_indexer(
-            values.astype(object).to_numpy()
-        )
-        missing = values.isna().to_numpy()
+        places = self._places(values)
         shown = f"one of {self.categories[:10]}"
         more = len(self.categories) - 10
         shown += f" and {more} more" * (more > 0)
         advice = "A category that training has not seen has no meaning."
-        self.refuse(values, (places < 0) & ~missing, shown, advice)
-        return np.where(missing, np.nan, places.astype(np.float64))
+        self.refuse(values, places < 0, shown, advice)
+        return places
+
+    def unseen(self, values: "pd.Series") -> np.ndarray:
+        """See `BaseColumn.unseen`."""
+        return self._places(values) < 0
 
     def values(self, numbers: np.ndarray) -> "pd.Series":
         """See `BaseColumn.values`."""
@@ -392,6 +397,16 @@ class Category(BaseColumn):
             )
         found = np.array(self.categories, dtype=object)[places]
         return pd.Series(found).astype(self.dtype)
+
+    def _places(self, values: "pd.Series") -> np.ndarray:
+        """Among the categories, float64; NaN of missing values, -1 of those
+        that are none."""
+        import pandas as pd
+
+        places = pd.Index(self.categories, dtype=object).get_indexer(
+            values.astype(object).to_numpy()
+        )
+        return np.where(values.isna(), np.nan, places.astype(np.float64))
 
 
 def learn(

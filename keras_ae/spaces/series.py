@@ -361,8 +361,7 @@ class Series(base.BaseSpace):
         stride: int | None = None,
         axis: int = 0,
     ) -> list[np.ndarray]:
-        """Values of the windows of each of several series, of so many points.
-        """
+        """Values of windows, for each of several series of so many points."""
         counts = [len(self._starts(total, stride)) for total in totals]
         return np.split(values, np.cumsum(counts)[:-1], axis)
 

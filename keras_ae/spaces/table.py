@@ -172,6 +172,46 @@ class Table(base.BaseSpace):
         """
         if not _is_frame(data):
             return data
+        frame = self._ordered(name, data)
+        found = [
+            column.numbers(frame.iloc[:, place])
+            for place, column in enumerate(self.columns)
+        ]
+        rows = np.stack(found, axis=1).astype(np.float32)
+        self._warn_of_empty(name, rows, frame.index)
+        return rows
+
+    def known(self, name: str, data: Any) -> tuple["pd.DataFrame", np.ndarray]:
+        """A data frame without the categories that the table does not have,
+        holes in their places; and where they were, bool `[N, columns]`.
+
+        Args:
+            name: What the data are, for messages: `"x"`.
+            data: A data frame.
+
+        Raises:
+            ValueError: If columns are missing or unknown.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = Table.from_frame(pd.DataFrame({"x": ["a", "b", "c"]}))
+            >>> new = pd.DataFrame({"x": ["c", "d"]})
+            >>> frame, unseen = table.known("x", new)
+            >>> table.rows("x", frame).tolist(), unseen.tolist()
+            ([[2.0], [nan]], [[False], [True]])
+        """
+        frame = self._ordered(name, data)
+        unseen = np.stack(
+            [
+                column.unseen(frame.iloc[:, place])
+                for place, column in enumerate(self.columns)
+            ],
+            axis=1,
+        )
+        return frame.mask(unseen) if unseen.any() else frame, unseen
+
+    def _ordered(self, name: str, data: Any) -> "pd.DataFrame":
+        """The columns of the table, in its order."""
         frame = _pandas(name, data)
         given = [*map(kinds.label, frame.columns)]
         lacking = [n for n in self.names if n not in given]
@@ -183,13 +223,7 @@ class Table(base.BaseSpace):
                 f"{surplus}. Rename or drop columns, or make a new model by "
                 "Table.from_frame."
             )
-        found = [
-            column.numbers(frame.iloc[:, given.index(column.name)])
-            for column in self.columns
-        ]
-        rows = np.stack(found, axis=1).astype(np.float32)
-        self._warn_of_empty(name, rows, frame.index)
-        return rows
+        return frame.iloc[:, [given.index(own) for own in self.names]]
 
     def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
         """Rows `[N, columns]`. See `BaseSpace.check`.

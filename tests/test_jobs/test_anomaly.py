@@ -261,6 +261,28 @@ def test_data_frames_with_holes_and_words():
     )
 
 
+def test_a_category_that_was_never_seen_is_an_anomaly():
+    x = rows(120)
+    frame = pd.DataFrame(
+        {"size": x[:, 0], "kind": np.where(x[:, 1] > 0, "a", "b"), "n": x[:, 2]}
+    )
+    own = AnomalyDetector(scores="reconstruction", steps=1, **EASY).fit(frame)
+    asked = frame[:5].astype({"kind": "category"})
+    asked["kind"] = asked["kind"].cat.add_categories("c")
+    known = own.anomaly_score(asked)
+    asked.loc[2, "kind"] = "c"
+    found = own.anomaly_score(asked)
+    others = [0, 1, 3, 4]
+    np.testing.assert_array_equal(found[others], known[others])
+    assert found[2] > 1e30
+    assert np.isfinite(found).all()
+    assert own.predict(asked)[2] == -1
+    assert own.p_value(asked)[2] == 1 / (len(own.calibration_) + 1)
+    assert own.contributions(asked).loc[2].idxmax() == "kind"
+    with pytest.raises(ValueError, match="'kind' holds a value that does not"):
+        own.models_[0].embed(asked)
+
+
 def test_every_point_of_a_long_series_has_a_score():
     x = np.sin(np.arange(600) * 2 * np.pi / 20)
     own = AnomalyDetector(scores="reconstruction", steps=50)

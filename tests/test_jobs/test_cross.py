@@ -1,6 +1,7 @@
 """Cross-conformal detection against its definition, and its false alarms."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 from sklearn.base import BaseEstimator
@@ -91,3 +92,15 @@ def test_a_long_series_is_refused():
     found = CrossConformalDetector(quick, folds=2)
     with pytest.raises(ValueError, match="long series"):
         found.fit(np.sin(np.arange(600) / 3))
+
+
+def test_a_category_of_one_row_is_new_to_the_fold_that_holds_it_out():
+    frame = pd.DataFrame(
+        {"x": np.random.default_rng(0).normal(size=60), "kind": ["a", "b"] * 30}
+    )
+    frame.loc[7, "kind"] = "c"
+    one = AnomalyDetector(scores="reconstruction", steps=1)
+    own = CrossConformalDetector(one, folds=3, false_alarm_rate=0.1).fit(frame)
+    held = np.concatenate(own.calibrations_)
+    assert (held > 1e30).sum() == 1
+    assert len(held) == 60
