@@ -278,7 +278,8 @@ def _space(x: Any) -> spaces.BaseSpace | None:
         "The shape of the data does not say what one example is. Expected "
         "rows of numbers [N, columns], a data frame, images [N, height, "
         "width, channels], windows [N, length, channels], one long series [T] "
-        f"or a list of such. Received: shape {shape}. Give the space as `model`."
+        f"or a list of such. Received: shape {shape}. Give the space as "
+        "`model`."
     )
 
 

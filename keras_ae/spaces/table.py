@@ -197,8 +197,8 @@ class Table(base.BaseSpace):
             >>> table = Table.from_frame(pd.DataFrame({"x": ["a", "b", "c"]}))
             >>> new = pd.DataFrame({"x": ["c", "d"]})
             >>> frame, unseen = table.known("x", new)
-            >>> table.rows("x", frame).tolist(), unseen.tolist()
-            ([[2.0], [nan]], [[False], [True]])
+            >>> frame["x"].tolist(), unseen.tolist()
+            (['c', nan], [[False], [True]])
         """
         frame = self._ordered(name, data)
         unseen = np.stack(
