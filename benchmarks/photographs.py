@@ -138,7 +138,7 @@ def ours(sets: tuple, code: int, seconds: float, seed: int, **options) -> dict:
         sets[0].shape[1:], code, likelihood=LIKELIHOOD, seed=seed, **options
     )
     clock = time.process_time()
-    model.adapt(sets[0])
+    model.adapt(np.concatenate(sets[:2]))  # as many as PCA is told
     model.compile(keras.optimizers.Adam(1e-3))
     return trained(model, sets, seconds - (time.process_time() - clock))
 
