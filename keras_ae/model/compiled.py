@@ -38,9 +38,10 @@ def graph(model: keras.Model, function: Callable, **options: Any) -> Callable:
     answer with weights that are not finite.
 
     It is found again by the function's code and by what it depends on: the
-    values in its closure, the object that it is a method of, and the
-    attributes of those that are the package's. A change of one of them is
-    seen by the next call.
+    values in its closure, the object that it is a method of, the attributes
+    of those that are the package's, and the model's variables, which
+    adapters and quantization replace. A change of one of them is seen by the
+    next call; one inside a layer of Keras after the next `compile`.
 
     Args:
         model: Owner of the compiled function.
@@ -56,6 +57,7 @@ def graph(model: keras.Model, function: Callable, **options: Any) -> Callable:
     key = (
         function.__code__,
         tuple(map(fingerprint, used)),
+        tuple(map(Same, model.weights)),
         tuple(sorted(options.items())),
     )
     kept = model.compiled_functions.kept

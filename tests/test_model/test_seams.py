@@ -210,6 +210,39 @@ def test_compiled_functions_follow_weights():
     np.testing.assert_array_equal(model.embed(X), 0)
 
 
+def test_compiled_functions_follow_adapters():
+    """Low-rank adapters are new variables, and what they learn is heard."""
+    model = make(keras_ae.VAE)
+    before = model.embed(X)
+    dense = model.encoder.body.layers[-1]
+    dense.enable_lora(2)
+    dense.lora_kernel_b.assign(tf.ones_like(dense.lora_kernel_b))
+    found = model.embed(X)
+    np.testing.assert_allclose(found, model.encode(X).mean(), atol=1e-6)
+    assert np.abs(found - before).max() > 1e-3
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
+def test_compiled_functions_follow_quantization():
+    model = make(keras_ae.VAE)
+    before = model.embed(X)
+    model.quantize("int8")
+    found = model.embed(X)
+    np.testing.assert_allclose(found, model.encode(X).mean(), atol=1e-6)
+    assert np.abs(found - before).max() > 0
+
+
+def test_compiled_functions_follow_layers_from_compile_on():
+    """As in Keras, `compile` is where a change of a layer is taken up."""
+    model = make(keras_ae.VAE)
+    before = model.embed(X)
+    model.encoder.body.layers[-1].activation = tf.sin
+    model.compile("adam")
+    found = model.embed(X)
+    np.testing.assert_allclose(found, model.encode(X).mean(), atol=1e-6)
+    assert np.abs(found - before).max() > 1e-3
+
+
 def test_compiled_functions_are_made_once():
     model = make(keras_ae.VAE)
     for rows in (X, X[:20], X):

@@ -76,6 +76,7 @@ class Settings:
             self._chosen["jit_compile"] = choice
         self._blocks = compiled.Functions()  # by step, mode, attributes
         self._streams = compiled.Functions()  # Keras' own, by step and mode
+        self.compiled_functions = compiled.Functions()
         super().compile(
             optimizer,
             jit_compile=jit_compile if jit_compile != "auto" else False,
