@@ -52,6 +52,16 @@ def loss_metric(model: keras.Model) -> keras.Metric:
     raise ValueError(f"{model.name!r} has no `loss`. Call `compile()` first.")
 
 
+def layers_with_losses(model: keras.Model) -> list[str]:
+    """Names of the layers whose last calls have added losses; regularizers
+    of weights are none of them."""
+    return [
+        layer.name
+        for layer in model._flatten_layers()
+        if layer._get_own_losses()
+    ]
+
+
 def has_compiled_metrics(model: keras.Model) -> bool:
     """Whether `compile(metrics=...)` asked for any."""
     return any(metric.name == "compile_metrics" for metric in model.metrics)

@@ -83,6 +83,17 @@ def test_the_loss_has_a_metric():
     assert isinstance(metric, keras.metrics.Mean)
 
 
+def test_losses_that_layers_add_are_told_from_regularizers():
+    layers = [
+        keras.layers.Dense(2, kernel_regularizer="l2", name="weights"),
+        keras.layers.Dense(2, activity_regularizer="l2", name="values"),
+    ]
+    model = keras.Sequential(layers)
+    assert not backend.layers_with_losses(model)
+    model(tf.ones([3, 2]))
+    assert backend.layers_with_losses(model) == ["values"]
+
+
 def test_metrics_of_compile_are_found():
     assert not backend.has_compiled_metrics(model())
     assert not backend.has_compiled_metrics(model(metrics=None))

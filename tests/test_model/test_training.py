@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_ae
 from keras_ae import VAE
 from keras_ae import Autoencoder
 from keras_ae.zoo import datasets
@@ -344,6 +345,63 @@ def test_weighted_mean_over_ragged_batches():
     each = [model.evaluate(row[None], verbose=0)[0] for row in x]
     found = model.evaluate(x, batch_size=4, verbose=0)[0]
     np.testing.assert_allclose(found, np.mean(each), rtol=1e-5)
+
+
+def own(regularizer=None, **options):
+    """A model of layers of one's own, both networks with a regularizer."""
+    bodies = [
+        keras.layers.Dense(
+            4, kernel_initializer="ones", kernel_regularizer=regularizer
+        )
+        for _ in range(2)
+    ]
+    encoder = keras_ae.DistributionNetwork(bodies[0], "point", 2)
+    decoder = keras_ae.DistributionNetwork(bodies[1], "gaussian", EVENT)
+    model = Autoencoder(encoder, decoder, **options)
+    model.build((None, EVENT))
+    return model, bodies
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_regularizers_of_own_layers_are_minimized(jit):
+    """A step of SGD on strength * sum(w^2) takes 2 * rate * strength * w."""
+    rate, strength, x = 0.1, 0.25, numbered(4)
+    model, bodies = own(keras.regularizers.L2(strength))
+    twin, plain = own()
+    twin.set_weights(model.get_weights())
+    before = [body.kernel.numpy() for body in bodies]
+    for each in (model, twin):
+        each.compile(keras.optimizers.SGD(rate), jit_compile=jit)
+        each.fit(x, batch_size=4, verbose=0)
+    for body, other, kernel in zip(bodies, plain, before, strict=True):
+        expected = other.kernel - 2 * rate * strength * kernel
+        np.testing.assert_allclose(body.kernel, expected, rtol=1e-5)
+
+
+def test_regularizers_are_in_the_loss():
+    """As in Keras: also where nothing is trained, and not of frozen layers."""
+    model, bodies = own(keras.regularizers.L1(0.5))
+    model.compile("sgd")
+    for trained in (2, 1):
+        logs = model.evaluate(numbered(4), verbose=0, return_dict=True)
+        # Kernels are ones: EVENT * 4 of the encoder, 2 * 4 of the decoder.
+        costs = 0.5 * np.array([EVENT * 4, 2 * 4])
+        expected = logs["reconstruction"] + costs[:trained].sum()
+        np.testing.assert_allclose(logs["loss"], expected, rtol=1e-6)
+        bodies[1].trainable = False
+        model.compile("sgd")
+
+
+def test_losses_that_layers_add_are_refused():
+    body = keras.layers.Dense(4, activity_regularizer="l1", name="costly")
+    encoder = keras_ae.DistributionNetwork(body, "point", 2)
+    decoder = keras_ae.DistributionNetwork(
+        keras.layers.Dense(4), "gaussian", EVENT
+    )
+    model = Autoencoder(encoder, decoder)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="add losses.*costly.*`loss_terms`"):
+        model.fit(numbered(4), verbose=0)
 
 
 # Passes, traces, steps.

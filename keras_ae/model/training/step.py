@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import final
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -45,10 +46,15 @@ class Step:
             share = self.share(batch)
             scaled = [
                 player.optimizer.scale_loss(
-                    share * weighted_sum(terms, weights, player.terms)
+                    share
+                    * regularized(
+                        weighted_sum(terms, weights, player.terms),
+                        player.variables,
+                    )
                 )
                 for player in players
             ]
+        self._check_no_added_losses()
         gradients = [
             tape.gradient(total, player.variables)
             for total, player in zip(scaled, players, strict=True)
@@ -147,6 +153,18 @@ class Step:
             means[name] = tf.reduce_mean(value)
         return means
 
+    def _check_no_added_losses(self) -> None:
+        """Refuse what layers have added to losses in their last calls: of
+        how many passes and draws, a variant could not say."""
+        adding = backend.layers_with_losses(self)
+        if adding:
+            raise ValueError(
+                "Layers add losses that are no terms. Expected layers without "
+                f"`add_loss` and `activity_regularizer`. Received: {adding}. "
+                "Override `loss_terms` for a term of your own; regularizers "
+                "of weights are minimized."
+            )
+
     def _check_names(self, terms: dict[str, tf.Tensor]) -> None:
         if not isinstance(terms, dict):
             raise TypeError(
@@ -185,12 +203,14 @@ class Step:
         terms: dict[str, tf.Tensor],
         weights: dict[str, tf.Tensor],
     ) -> dict[str, tf.Tensor]:
-        """Update the metrics: every term, their weighted sum, and those of
+        """Update the metrics: every term, the loss, and those of
         `compile(metrics=...)`, for which alone the model is run again."""
         count = _count(batch)
         for name, value in (terms | self.decoder.head.monitors()).items():
             self.trackers[name].update_state(value, sample_weight=count)
-        loss = weighted_sum(terms, weights, terms)
+        loss = regularized(
+            weighted_sum(terms, weights, terms), self.trainable_variables
+        )
         backend.loss_metric(self).update_state(loss, sample_weight=count)
         if backend.has_compiled_metrics(self):
             prediction = self.reconstruction(batch, self.moment())
@@ -207,6 +227,14 @@ def weighted_sum(
 ) -> tf.Tensor:
     """Sum of weight times term over `names`, a scalar."""
     return tf.add_n([weights[name] * terms[name] for name in names])
+
+
+def regularized(
+    loss: tf.Tensor, variables: Iterable[keras.Variable]
+) -> tf.Tensor:
+    """The loss and, as in Keras, what the variables' regularizers add."""
+    asked = [v.regularizer(v) for v in variables if v.regularizer is not None]
+    return tf.add_n([loss, *(tf.cast(cost, tf.float32) for cost in asked)])
 
 
 def _largest(value: tf.Tensor) -> tf.Tensor:
