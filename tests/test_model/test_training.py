@@ -508,6 +508,18 @@ def test_checkpoint_holds_the_model(tmp_path):
     np.testing.assert_array_equal(twin.predict(x), model.predict(x))
 
 
+def test_checkpoints_of_batches_are_of_those_batches(tmp_path):
+    """Every third of eight batches, and so on through the second epoch."""
+    save = keras.callbacks.ModelCheckpoint(
+        tmp_path / "{epoch}_{batch}.weights.h5",
+        save_freq=3,
+        save_weights_only=True,
+    )
+    make().fit(numbered(8), batch_size=1, epochs=2, verbose=0, callbacks=[save])
+    found = {path.name.split(".")[0] for path in tmp_path.iterdir()}
+    assert found == {"1_3", "1_6", "2_1", "2_4", "2_7"}
+
+
 def test_log_file_is_the_history(tmp_path):
     model = make(VAE)
     log = keras.callbacks.CSVLogger(tmp_path / "log.csv")

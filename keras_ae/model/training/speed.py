@@ -126,7 +126,8 @@ def steps_per_execution(batches: int | None, callbacks: Any) -> Choice:
 
 
 def _batch_watcher(callbacks: Any) -> str | None:
-    """Name of the first callback, not Keras' own, with a hook on batches."""
+    """Name of the first callback that acts on batches: with a hook on them,
+    or, of Keras' own, with a frequency that counts them."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
     if isinstance(callbacks, keras.callbacks.Callback):
@@ -141,6 +142,8 @@ def _batch_watcher(callbacks: Any) -> str | None:
         own = isinstance(callback, keras.callbacks.LambdaCallback)
         own = own or not backend.is_keras(type(callback))
         base = keras.callbacks.Callback
+        if not own and _counts_batches(callback):
+            return type(callback).__name__
         for hook in hooks:
             function = getattr(callback, hook)
             inherited = getattr(function, "__func__", None) is getattr(
@@ -149,3 +152,12 @@ def _batch_watcher(callbacks: Any) -> str | None:
             if own and not inherited:
                 return type(callback).__name__
     return None
+
+
+def _counts_batches(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback of Keras saves or writes every so many batches."""
+    frequencies = (
+        getattr(callback, name, "epoch")
+        for name in ("save_freq", "update_freq")
+    )
+    return any(frequency != "epoch" for frequency in frequencies)
