@@ -63,9 +63,13 @@ class Inference:
 
         Raises:
             NonFiniteError: If the weights are not finite.
+            TypeError: On a distribution, and without conditions where the
+                model is told some.
+            ValueError: On codes of another shape.
         """
         if tf.executing_eagerly():
             finite.check_weights(self)
+            z = self.check_codes(z)
         z, given = (z, None) if self.given is None else z
         batch = Batch(None, None, given)
         return self.likelihood(z, batch, self.moment(training))
@@ -304,6 +308,23 @@ class Inference:
         magnitude.check_half(self, examples)
         return examples, self.given.check("x[1]", x[1], len(examples))
 
+    def check_codes(self, z: Rows) -> Rows:
+        """`z` as tensors of a shape that the decoder takes.
+
+        Raises:
+            TypeError: On a distribution, and without conditions where the
+                model is told some.
+            ValueError: On codes of another shape.
+        """
+        if self.given is not None:
+            if not isinstance(z, (tuple, list)) or len(z) != 2:
+                raise TypeError(
+                    "Invalid type of `z`. Expected a tuple (codes, "
+                    f"conditions). Received: {type(z).__name__}"
+                )
+            return _codes(z[0], self.encoder.event_shape), z[1]
+        return _codes(z, self.encoder.event_shape)
+
     def check_rows(self, x: Rows, y: ArrayLike | None = None) -> Rows:
         """`x` as `check_inputs` gives it, once targets are seen to lie inside
         the likelihood's support.
@@ -433,3 +454,22 @@ def _fixed_moment() -> Moment:
     return Moment(
         False, tf.constant(0), lambda: tf.constant([0, 0]), None, True
     )
+
+
+def _codes(z: ArrayLike, event_shape: tuple) -> tf.Tensor:
+    """Codes `[..., B, *event_shape]` as a tensor."""
+    if isinstance(z, tfd.Distribution):
+        raise TypeError(
+            "`z` is no array. Expected codes, numbers. Received: a "
+            "distribution. Pass its `mean()`, or a `sample()`."
+        )
+    z = tf.convert_to_tensor(z)
+    if len(z.shape) <= len(event_shape) or not (
+        z.shape[-len(event_shape) :].is_compatible_with(event_shape)
+    ):
+        expected = ", ".join(map(str, ("N", *event_shape)))
+        raise ValueError(
+            f"Invalid shape of `z`. Expected codes of shape ({expected}), with "
+            f"any axes of draws in front. Received: shape {tuple(z.shape)}"
+        )
+    return z

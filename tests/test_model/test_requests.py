@@ -135,3 +135,34 @@ def test_holes_are_no_numbers_outside(tmp_path):
     x[0, 0] = np.nan
     found = signatures["score"](x=tf.constant(x))["negative_elbo"]
     np.testing.assert_allclose(-found, model.score_samples(x), rtol=1e-5)
+
+
+def codes_refused():
+    given = {"likelihood": "bernoulli", "given": 3}
+    vae = keras_ae.VAE.create(SHAPE, 2, hidden=(8,))
+    told = keras_ae.VAE.create(SHAPE, 2, hidden=(8,), **given)
+    posterior = vae.encode(np.zeros((3, *SHAPE)))
+    two = np.zeros((2, 2), "float32")  # would unpack to codes and conditions
+    return {
+        "distribution": (vae, posterior, TypeError, r"Pass its `mean\(\)`"),
+        "length": (vae, np.zeros((3, 5)), ValueError, r"\(N, 2\).*\(3, 5\)"),
+        "one": (vae, np.zeros(2), ValueError, r"\(N, 2\).*\(2,\)"),
+        "untold": (told, two, TypeError, r"\(codes, conditions\).*ndarray"),
+    }
+
+
+@pytest.mark.parametrize("name", ["distribution", "length", "one", "untold"])
+def test_codes_that_do_not_fit_are_refused(name):
+    model, z, error, words = codes_refused()[name]
+    with pytest.raises(error, match=words):
+        model.decode(z)
+
+
+def test_codes_may_be_lists_and_have_draws_in_front():
+    model = keras_ae.VAE.create(SHAPE, 2, hidden=(8,), seed=0)
+    z = np.random.default_rng(0).normal(size=(5, 3, 2)).astype("float32")
+    mean = model.decode(z).mean()
+    assert mean.shape == (5, 3, *SHAPE)
+    np.testing.assert_allclose(
+        model.decode(z[4].tolist()).mean(), mean[4], atol=1e-6
+    )
