@@ -71,6 +71,11 @@ def sample(
             "variant with a prior, such as VAE, or a sampler. Call "
             "keras_ae.fit_sampler(model, x) with the training examples first."
         )
+    if not model.built:
+        raise ValueError(
+            f"{model.name!r} is not built, so it has no weights. Expected a "
+            "built model. Call `fit`, `build` or `create` first."
+        )
     n = validation.check_count("n", n)
     rows = (row_seeds(n, seed_words(model, seed)),)
     if model.given is not None:

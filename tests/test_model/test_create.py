@@ -62,3 +62,13 @@ def test_labels_beside_examples_that_nobody_is_told_are_named():
         model.fit((X, np.zeros(len(X), "int32")), verbose=0)
     with pytest.raises(TypeError, match="no array.*str.*keras_ae.data.load"):
         model.embed("table.csv")
+
+
+def test_a_model_that_is_not_built_has_no_samples():
+    encoder = keras_ae.DistributionNetwork(keras.layers.Dense(4), "gaussian", 2)
+    decoder = keras_ae.DistributionNetwork(keras.layers.Dense(4), "gaussian", 3)
+    model = keras_ae.VAE(encoder, decoder)
+    with pytest.raises(ValueError, match="not built.*`fit`, `build`"):
+        model.sample(4)
+    model.build((None, 3))
+    assert model.sample(4).shape == (4, 3)
