@@ -301,7 +301,8 @@ class Inference:
         if not isinstance(x, tuple) or len(x) != 2:
             raise TypeError(
                 "Invalid type of `x`. Expected a tuple (examples, "
-                f"conditions). Received: {type(x).__name__}"
+                f"conditions). Received: {type(x).__name__}. Give them "
+                "together, as in `fit((x, labels))`."
             )
         examples = rows_of.held(x[0])
         self.space.check("x[0]", examples, holes)
@@ -337,11 +338,21 @@ class Inference:
         holes = self.missing == "mask"
         if y is not None:
             target = rows_of.held(y)
-            self.space.check("y", target, holes)
+            self._check_targets(target, holes)
         name = "x" if y is None else "y"
         for part in self.space.chunks(target):
             self.decoder.head.check_support(name, part)
         return inputs
+
+    def _check_targets(self, y: Rows, holes: bool) -> None:
+        try:
+            self.space.check("y", y, holes)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"{error} Targets are examples, such as clean ones. Leave "
+                "labels out, or call `fit((x, labels))` of a model made with "
+                "`given`."
+            ) from None
 
     @classmethod
     def from_preset(

@@ -543,6 +543,20 @@ def test_a_run_that_fails_leaves_the_model_usable():
     assert len(model.fit(stream, verbose=0).history["loss"]) == 1
 
 
+def test_labels_as_targets_are_refused_with_the_way_to_give_them():
+    x, labels = numbered(4), np.array([0, 1, 2, 0])
+    with pytest.raises(ValueError, match=r"shape of `y`.*fit\(\(x, labels"):
+        make().fit(x, labels, verbose=0)
+    told = make(VAE, given=3)
+    with pytest.raises(TypeError, match=r"tuple.*fit\(\(x, labels"):
+        told.fit(x, labels, verbose=0)
+    told.fit((x, labels), verbose=0)
+    pairs = tf.data.Dataset.from_tensor_slices((x, labels)).batch(2)
+    with pytest.raises(TypeError, match=r"come as \(\(x, labels\),\)"):
+        told.fit(pairs, verbose=0)
+    told.fit(pairs.map(lambda x, labels: ((x, labels),)), verbose=0)
+
+
 def test_class_weight_is_refused():
     with pytest.raises(ValueError, match="`class_weight`.*sample_weight"):
         make().fit(numbered(4), class_weight={0: 1.0})

@@ -352,7 +352,8 @@ class FastTraining(settings.Settings):
             raise type(error)(
                 f"The first batch of the stream: {error} A stream gives "
                 "batches of rows, see `batch` of tf.data; the second of a "
-                "pair is the target, not a label."
+                "pair is the target, not a label: labels of a model made with "
+                "`given` come as ((x, labels),)."
             ) from None
         magnitude.check_trained(self, rows, y)
         with strategy.scope():
