@@ -134,6 +134,7 @@ class BaseAutoencoder(
         if self.space.shape != shape:
             expected = f"a space of examples of shape {shape}, the decoder's"
             raise ValueError(validation.invalid("space", expected, space))
+        self.space.check_head(self.decoder.head)
         self.given = None if given is None else conditions.get(given)
         missing = self.space.missing if missing is None else missing
         self.missing = validation.check_in("missing", missing, MISSING)

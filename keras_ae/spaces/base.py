@@ -69,6 +69,10 @@ class BaseSpace(AutoConfig, abc.ABC):
         del name
         return data
 
+    def check_head(self, head: "BaseHead") -> None:
+        """Refuse a likelihood of other values than examples have."""
+        del head
+
     def features(self, x: tf.Tensor) -> tf.Tensor:
         """What networks read of the tensor `[(S...,) B, *shape]` of
         examples."""

@@ -1,6 +1,7 @@
 """Images: bytes or floats in, floats inside, bytes back on demand."""
 
 import warnings
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import DType
 from keras_ae.core.types import Shape
 from keras_ae.spaces import base
+
+if TYPE_CHECKING:
+    from keras_ae.parts.heads import BaseHead
 
 
 @registry.register("image")
@@ -82,6 +86,18 @@ class Image(base.BaseSpace):
     def sized(self, sides: tuple[int, ...]) -> dict[str, Any]:
         """See `BaseSpace.sized`."""
         return {"height": sides[0], "width": sides[1]}
+
+    def check_head(self, head: "BaseHead") -> None:
+        """See `BaseSpace.check_head`; levels of a likelihood are those of the
+        images, or its numbers are no bits of theirs."""
+        levels = getattr(head, "levels", self.levels)
+        if levels != self.levels:
+            raise ValueError(
+                "The likelihood has other levels than the images. Expected "
+                f"levels={self.levels}. Received: levels={levels}. Say it of "
+                'both, likelihood={"discretized_logistic": {"levels": '
+                f"{self.levels}}}}}, or change Image(..., levels={levels})."
+            )
 
     def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
         """Images `[N, *shape]`, integers of 0..levels-1 or floats of [0, 1].

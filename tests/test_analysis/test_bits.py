@@ -7,6 +7,7 @@ import pytest
 
 from keras_ae import VAE
 from keras_ae import heads
+from keras_ae import spaces
 from keras_ae.analysis import evaluation
 from keras_ae.analysis import measures
 
@@ -65,3 +66,19 @@ def test_as_a_figure_it_is_the_likelihood_in_bits():
     )
     assert bits == pytest.approx(nats / (3 * np.log(2)), abs=1e-6)
     assert found["bits_per_dimension"]["rows"] == 5
+
+
+def test_levels_of_images_are_those_of_their_likelihood():
+    """Among 256 values, bits are also those of the levels between."""
+    images = spaces.Image(1, 1, levels=4)
+
+    def made(**levels):
+        likelihood = {"discretized_logistic": levels}
+        return VAE.create(images, 1, likelihood=likelihood)
+
+    with pytest.raises(ValueError, match="Expected levels=4. .*: levels=256"):
+        made()
+    rows = np.arange(4, dtype="uint8").reshape(4, 1, 1, 1)
+    z = np.zeros((1, 1))
+    probability = np.exp(made(levels=4).decode(z).log_prob(rows / 3))
+    np.testing.assert_allclose(probability.sum(), 1, rtol=1e-5)
