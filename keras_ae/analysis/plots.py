@@ -78,6 +78,10 @@ def latent_map(
     """
     codes = model.embed(x)
     codes = codes.reshape(len(codes), -1)
+    if labels is not None and np.shape(labels) != codes.shape[:1]:
+        expected = f"{len(codes)} labels, one for each example"
+        found = np.shape(labels)
+        raise ValueError(validation.invalid("labels", expected, found))
     names = ["code $z_1$", "code $z_2$"]
     if codes.shape[1] == 1:
         raise ValueError(

@@ -94,6 +94,12 @@ def test_every_class_is_told_apart(vae, x):
     assert len(looks) == 12
 
 
+@pytest.mark.parametrize("shape", [(11,), (12, 3)], ids=["few", "one_hot"])
+def test_latent_map_wants_one_label_for_each_example(vae, x, shape):
+    with pytest.raises(ValueError, match=r"`labels`. Expected 12 .*\(1[12],"):
+        plots.latent_map(vae, x, np.zeros(shape, int))
+
+
 def test_latent_map_with_numbers_has_a_color_scale(vae, x):
     values = x.mean(axis=(1, 2, 3))
     figure = plots.latent_map(vae, x, values)
