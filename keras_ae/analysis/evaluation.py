@@ -252,6 +252,9 @@ def active_units(
     Returns:
         At most the length of a code; the others have collapsed.
 
+    Raises:
+        ValueError: On one example, among which nothing varies.
+
     Example:
         >>> model = keras_ae.VAE.create((8,), latent_dim=2, hidden=(16,))
         >>> active_units(model, np.zeros([5, 8]))
@@ -262,6 +265,10 @@ def active_units(
     """
     threshold = validation.check_number("threshold", threshold, 0)
     codes = model.embed(x)
+    if len(codes) < 2:
+        raise ValueError(
+            validation.invalid("x", "at least two examples", len(codes))
+        )
     return int(np.sum(np.var(codes, axis=0) > threshold))
 
 

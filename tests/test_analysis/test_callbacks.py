@@ -35,6 +35,12 @@ def test_active_units_are_those_whose_mean_varies_by_more_than_a_hundredth():
     assert loose == 3
 
 
+def test_one_example_tells_no_active_units():
+    """It was 0 for any model: collapsed, as it seemed."""
+    with pytest.raises(ValueError, match="`x`. Expected at least two.*x=1"):
+        evaluation.active_units(model([1.0, 1.0, 1.0]), rows()[:1])
+
+
 class Collapse(keras.callbacks.Callback):
     """Switches the i-th unit off before the i-th epoch ends."""
 
