@@ -268,6 +268,16 @@ def test_many_models_print_no_warning(caplog):
 # Terms and weights.
 
 
+def test_a_term_that_is_not_declared_is_told_how_to_be():
+    class More(keras_ae.VAE):
+        def loss_terms(self, forward, moment):
+            more = {"more": tf.zeros(len(X))}
+            return super().loss_terms(forward, moment) | more
+
+    with pytest.raises(ValueError, match=r"\['more'\]. .*`terms = Base.terms"):
+        one_step(make(More))
+
+
 def forward_of(shape):
     """A pass with draws of some sample axes over three examples."""
     batch = keras_ae.VAE.create((1,), 1).batch(

@@ -181,7 +181,8 @@ class Step:
                 raise ValueError(
                     f"{type(self).__name__} {problem}. Expected "
                     f"{sorted(self.terms)}. Received: {sorted(terms)}, which "
-                    f"differs in {sorted(names)}"
+                    f"differs in {sorted(names)}. The class declares them: "
+                    "`terms = Base.terms | {name: what it is}`."
                 )
 
     @final
