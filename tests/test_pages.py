@@ -1,6 +1,7 @@
 """The README and docs/: their code runs, what they show is what comes out,
 tables and links are current."""
 
+import inspect
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import keras_ae
 from tools import readme
 
 ROOT = Path(__file__).parents[1]
@@ -160,3 +162,16 @@ def test_what_is_somewhere_is_there():
         assert re.search(rf"(?m)^ *(def|class) {name}\b|^{name}\b", source), (
             name
         )
+
+
+def test_hooks_of_parts_take_what_the_page_says():
+    text = PAGES["docs/extending.md"]
+    rows = re.findall(r"(?m)^\| `(\w+)\.(Base\w+)` \| (.*) \|$", text)
+    assert len(rows) == 9
+    for room, base, hooks in rows:
+        cls = getattr(getattr(keras_ae, room), base)
+        for hook, taken in re.findall(r"`(\w+)(?:\(([\w, ]+)\))?`", hooks):
+            assert hasattr(cls, hook), (base, hook)
+            if taken:
+                parameters = inspect.signature(getattr(cls, hook)).parameters
+                assert [*parameters][1:] == taken.split(", "), (base, hook)
