@@ -44,6 +44,22 @@ class AutoConfig:
                 break
         return {n: p for n, p in found.items() if n not in cls.fixed}
 
+    def arguments(self) -> dict[str, Any]:
+        """What the constructor was given, by name.
+
+        Raises:
+            AttributeError: If an argument is not kept.
+        """
+        missing = [n for n in self.parameters() if not hasattr(self, n)]
+        if missing:
+            raise AttributeError(
+                f"{type(self).__name__} does not keep all arguments of its "
+                "constructor. Expected each as an attribute of the same name. "
+                f"Received: none for {missing}. Write self.{missing[0]} = "
+                f"{missing[0]} in `__init__`."
+            )
+        return {name: getattr(self, name) for name in self.parameters()}
+
     def get_config(self) -> dict[str, Any]:
         """Serializable arguments that rebuild an equal object."""
         config = {}
@@ -53,10 +69,8 @@ class AutoConfig:
                 "trainable": self.trainable,
                 "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
             }
-        for name in self.parameters():
-            config[name] = keras.saving.serialize_keras_object(
-                getattr(self, name)
-            )
+        for name, value in self.arguments().items():
+            config[name] = keras.saving.serialize_keras_object(value)
         return config
 
     @classmethod

@@ -43,5 +43,5 @@ class BasePart(AutoConfig):
 
 def parts_of(owner: AutoConfig) -> list[BasePart]:
     """The parts among the constructor arguments of an object."""
-    values = (getattr(owner, name) for name in owner.parameters())
+    values = owner.arguments().values()
     return [value for value in values if isinstance(value, BasePart)]

@@ -409,3 +409,23 @@ def test_tables_name_parts_that_exist():
     names = {cls.__name__ for found in PARTS.values() for cls in found}
     assert set(ARGUMENTS) <= names
     assert all(PARTS.values())
+
+
+class Forgetful(keras_ae.VAE):
+    def __init__(self, *parts, strength=1.0, **kwargs):
+        super().__init__(*parts, **kwargs)
+
+
+class ForgetfulNoise(keras_ae.corruptions.BaseCorruption):
+    def __init__(self, rate=1.0):
+        pass
+
+    def corrupt(self, x, seed):
+        return x
+
+
+def test_arguments_that_are_not_kept_are_named():
+    with pytest.raises(AttributeError, match="Forgetful .*self.strength = "):
+        Forgetful.create((8,), 2, hidden=(4,))
+    with pytest.raises(AttributeError, match="ForgetfulNoise.*self.rate = "):
+        ForgetfulNoise().get_config()
