@@ -195,17 +195,35 @@ def part(
 
     Raises:
         ValueError: If the name is unknown.
-        TypeError: If it is none of the three.
+        TypeError: If it is none of the three, or arguments are missing.
     """
     if isinstance(identifier, str):
         identifier = {identifier: {}}
     if isinstance(identifier, dict) and len(identifier) == 1:
         ((name, arguments),) = identifier.items()
-        return find(base.kind, name)(**arguments)
+        cls = find(base.kind, name)
+        _check_complete(cls, name, arguments)
+        return cls(**arguments)
     if isinstance(identifier, base):
         return identifier
     hint = f"Or a name of {list(names(base.kind))}, or {{name: arguments}}."
     return validation.check_type(argument or base.kind, identifier, base, hint)
+
+
+def _check_complete(cls: type, name: str, arguments: dict) -> None:
+    """Refuse a name without the arguments that have no default."""
+    needed = [
+        argument
+        for argument, parameter in cls.parameters().items()
+        if parameter.default is parameter.empty
+    ]
+    missing = [argument for argument in needed if argument not in arguments]
+    if missing:
+        raise TypeError(
+            f"{cls.kind.capitalize()} {name!r} lacks arguments. Expected "
+            f"{{{name!r}: arguments}} with {needed}. Received: none for "
+            f"{missing}"
+        )
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -54,6 +54,19 @@ def test_a_name_with_arguments():
     assert type(part) is cls and part.level == 2.0
 
 
+@pytest.mark.parametrize("arguments", [None, {}, {"steps": 3}])
+def test_a_name_lacks_arguments(arguments):
+    identifier = "linear" if arguments is None else {"linear": arguments}
+    missing = [
+        n for n in ("start", "end", "steps") if n not in (arguments or {})
+    ]
+    with pytest.raises(TypeError) as caught:
+        keras_ae.BetaVAE.create((8,), 2, beta=identifier)
+    expected = "{'linear': arguments} with ['start', 'end', 'steps']"
+    assert expected in str(caught.value)
+    assert str(caught.value).endswith(f"Received: none for {missing}")
+
+
 def test_kinds_have_names_of_their_own():
     """A schedule may be called as a corruption is."""
     hush("linear")
