@@ -104,8 +104,21 @@ def unmasked(data: Any) -> Any:
 
 def held(rows: ArrayLike) -> np.ndarray | SparseRows:
     """Rows as they are kept in memory: sparse ones as they are, else an
-    array."""
-    return rows if isinstance(rows, SparseRows) else np.asarray(rows)
+    array.
+
+    Raises:
+        TypeError: On what has no values yet, in a graph of TensorFlow or of
+            Keras.
+    """
+    if isinstance(rows, SparseRows):
+        return rows
+    if isinstance(rows, keras.KerasTensor) or tf.is_symbolic_tensor(rows):
+        raise TypeError(
+            "Rows are symbolic. Expected numbers, which give NumPy back. "
+            f"Received: {rows}. In a graph call the model, `encode` or "
+            "`decode`, of `keras.Input` in the `call` of a layer."
+        )
+    return np.asarray(rows)
 
 
 def redrawn(rows: Tree) -> bool:

@@ -1,5 +1,6 @@
 """Requests that do not fit a model, as a server would get them."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -166,3 +167,32 @@ def test_codes_may_be_lists_and_have_draws_in_front():
     np.testing.assert_allclose(
         model.decode(z[4].tolist()).mean(), mean[4], atol=1e-6
     )
+
+
+@pytest.mark.parametrize("name", ["embed", "reconstruct", "score_samples"])
+def test_symbols_are_refused_with_what_to_call(name):
+    model = keras_ae.VAE.create(SHAPE, 2, hidden=(8,))
+    with pytest.raises(TypeError, match="symbolic.*In a graph call"):
+        tf.function(getattr(model, name)).get_concrete_function(
+            tf.TensorSpec([None, *SHAPE])
+        )
+
+
+def test_codes_in_a_graph_of_keras():
+    """A layer may encode; `keras.Input` alone has no values."""
+
+    class Codes(keras.Layer):
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def call(self, x):
+            return self.model.encode(x).mean()
+
+    model = keras_ae.VAE.create(SHAPE, 2, hidden=(8,))
+    x = keras.Input(SHAPE)
+    with pytest.raises(TypeError, match="symbolic.*in the `call` of a layer"):
+        model.encode(x)
+    head = keras.Model(x, Codes(model)(x))
+    rows = np.random.default_rng(0).uniform(size=(3, *SHAPE))
+    np.testing.assert_allclose(head(rows), model.embed(rows), atol=1e-6)
