@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Name = str | int | tuple
 NUMBERS = ("real", "positive", "count", "date")
 CATEGORIES = ("binary", "categorical", "ordinal")
+#: What pandas infers of numbers in a column of objects.
+OBJECTS = ("integer", "floating", "mixed-integer-float")
 MOST_CATEGORIES = 1000
 DAY = 86_400e9  # nanoseconds
 SECONDS_A_DAY = 86_400
@@ -260,7 +262,10 @@ class Number(BaseColumn):
             if "," not in self.dtype:  # of no time zone
                 dates = dates.dt.tz_localize(None)
             return dates.astype(self.dtype)
-        return pd.Series(numbers).astype(self.dtype)
+        found = pd.Series(numbers)
+        if self.dtype == "object" and self.decimals == 0:
+            found = found.astype("int64")
+        return found.astype(self.dtype)
 
     def _snapped(self, numbers: np.ndarray) -> np.ndarray:
         """Values that many examples have, where they are nearly reached."""
@@ -446,6 +451,7 @@ def learn(
     if type is not None:
         validation.check_in("types", type, (*NUMBERS, *CATEGORIES))
     numeric = kinds.is_numeric_dtype(values.dtype)
+    numeric |= kinds.infer_dtype(values) in OBJECTS
     numeric &= not kinds.is_bool_dtype(values.dtype)
     dated = kinds.is_datetime64_any_dtype(values.dtype)
     number = type in NUMBERS if type else numeric and different > 2 or dated

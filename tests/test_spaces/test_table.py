@@ -71,6 +71,21 @@ def test_types_are_read_from_dtypes_and_values():
     assert (found["age"], found["visits"]) == ("real", "count")
 
 
+@pytest.mark.parametrize(
+    ("values", "type"), [([7, 9, 4, None], "count"), ([7, 9.5, -4.5], "real")]
+)
+def test_numbers_that_are_objects_are_numbers(values, type):
+    df = pd.DataFrame({"n": values, "x": [1.5, 2.5, 3.5, 9.5][: len(values)]})
+    table = Table.from_frame(df.astype({"n": object}))
+    assert table.columns[0].type == type
+    between = pd.DataFrame({"n": [8], "x": [2.0]}, dtype=object)
+    assert table.rows("x", between).tolist() == [[8, 2]]
+    back = table.columns[0].values(np.array([7.0, 9.0]))
+    assert back.dtype == object
+    if type == "count":
+        assert [*map(repr, back)] == ["7", "9"]
+
+
 def test_what_goes_in_comes_back():
     tensor = TABLE.tensor(TABLE.rows("x", DF)).numpy()
     assert tensor.shape == (N, *TABLE.shape)
