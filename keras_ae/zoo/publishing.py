@@ -34,6 +34,7 @@ def publish(
         runs: As in `recipes.train`.
         verbose: As in `fit`.
     """
+    store.check_place(folder)
     one = tf.distribute.get_strategy()
     with recipes.claimed(Path(runs) / recipe["preset"], recipe) as work:
         space, rows = splits.of(recipe["data"], verbose)

@@ -205,6 +205,28 @@ def _migrated(folder: Path, scratch: Path) -> Path:
     return copy
 
 
+def check_place(folder: str | Path) -> None:
+    """Refuse a folder in which a preset would replace files of something
+    else.
+
+    Raises:
+        ValueError: If it holds some of their names, and is no preset.
+    """
+    folder = Path(folder)
+    files.settle(folder)
+    names = [
+        name
+        for name in (CONFIG, WEIGHTS, cards.CARD)
+        if (folder / name).exists()
+    ]
+    if names and not (folder / METADATA).exists():
+        raise ValueError(
+            f"The folder {str(folder)!r} is no preset, and has files that one "
+            "would replace. Expected a new folder, that of a preset, or one "
+            f"without such files. Received: {names}. Name another folder."
+        )
+
+
 def save(
     model: BaseAutoencoder,
     folder: str | Path,
@@ -221,7 +243,7 @@ def save(
 
     Raises:
         ValueError: If the model is not built, or has a class that could not
-            be loaded again; the message names it.
+            be loaded again; the message names it. See `check_place`, too.
         NonFiniteError: If a weight is NaN or infinite.
     """
     if not model.built:
@@ -230,6 +252,7 @@ def save(
             "built model. Call `fit`, `build` or `create` first."
         )
     finite.check_weights(model)
+    check_place(folder)
     config = _strip(keras.saving.serialize_keras_object(model))
     what = f"{model.name!r} cannot be saved as a preset: its config"
     trust.check_classes(config, what)

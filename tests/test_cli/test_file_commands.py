@@ -245,3 +245,16 @@ def test_progress_is_shown_on_request(capsys):
     with compiled.progress():
         model.embed(np.zeros([600, 3]))
     assert "600/600" in capsys.readouterr().out
+
+
+def test_nothing_is_trained_for_a_folder_of_something_else(
+    here, capsys, monkeypatch
+):
+    (here / "project").mkdir()
+    (here / "project" / "README.md").write_text("mine")
+    FRAME.to_csv("rows.csv", index=False)
+    monkeypatch.setattr(publishing.recipes, "train", None)
+    said = fails(
+        capsys, "train", "vae", "--data", "rows.csv", *SMALL, "--out", "project"
+    )
+    assert "no preset" in said and "README.md" in said

@@ -402,6 +402,16 @@ def test_files_beside_a_preset_stay(folder):
     assert keras_ae.load(folder).built
 
 
+@pytest.mark.parametrize("file", ["README.md", "config.json"])
+def test_files_of_something_else_are_not_replaced(tmp_path, file):
+    (tmp_path / file).write_text("mine")
+    model = keras_ae.load("vae_digits")
+    with pytest.raises(ValueError, match=f"no preset.*{file}.*another"):
+        model.save_to_preset(tmp_path)
+    assert [*tmp_path.iterdir()] == [tmp_path / file]
+    assert (tmp_path / file).read_text() == "mine"
+
+
 def test_killed_at_any_step_the_preset_is_the_old_or_the_new_one(tmp_path):
     kept, folder = tmp_path / "kept", tmp_path / "preset"
     old, new = (
