@@ -170,6 +170,8 @@ def checked(
         ValueError: On data that do not fit, in scikit-learn's words.
         TypeError: On sparse matrices.
     """
+    if isinstance(x, tuple) or isinstance(x, list) and not are_arrays(x):
+        x = np.asarray(x)
     if columns and (not reset or not is_frame(x) or is_numbers(x, holes)):
         return validate_data(
             estimator,
@@ -180,8 +182,6 @@ def checked(
         )
     if is_frame(x):
         validate_data(estimator, x, reset=reset, skip_check_array=True)
-    if isinstance(x, tuple) or isinstance(x, list) and not are_arrays(x):
-        return np.asarray(x)
     return x
 
 

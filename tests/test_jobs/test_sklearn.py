@@ -108,6 +108,17 @@ def test_holes_are_filled_by_what_the_other_columns_say():
     assert np.mean(error**2) < 0.2  # of 1, that of the mean of a column
 
 
+def test_none_in_a_list_is_a_hole():
+    x = table()
+    imputer = estimators.AutoencoderImputer(steps=2, hidden=(4,)).fit(x)
+    row = [1.0, None, 5.0]
+    hole = np.array([[1.0, np.nan, 5.0]])
+    np.testing.assert_array_equal(
+        imputer.transform([row]), imputer.transform(hole)
+    )
+    imputer.fit([row, *x.tolist()])
+
+
 def test_frames_of_words_are_transformed_and_filled():
     x = table()
     frame = pd.DataFrame({"a": x[:, 0], "b": np.where(x[:, 1] > 100, "u", "v")})
