@@ -28,6 +28,7 @@ OBJECTS = ("integer", "floating", "mixed-integer-float")
 MOST_CATEGORIES = 1000
 DAY = 86_400e9  # nanoseconds
 SECONDS_A_DAY = 86_400
+SINGLE = np.finfo(np.float32)
 FAR = 1e4  # deviations from 0 where single precision would lose digits
 
 
@@ -183,6 +184,13 @@ class Number(BaseColumn):
             origin = float(np.floor(seen.min()))
         seen = seen - origin
         center, scale = float(seen.mean()), float(seen.std())
+        if scale < SINGLE.tiny:
+            raise ValueError(
+                f"The column {name!r} holds numbers too close together for "
+                "single precision. Expected a deviation of at least "
+                f"{SINGLE.tiny:.2g}. Received: {scale:.2g}. Choose a smaller "
+                "unit."
+            )
         if likelihood is not None:
             center, scale = _units(likelihood, center, scale)
         decimals = cells.decimals(seen)
@@ -231,6 +239,9 @@ class Number(BaseColumn):
         self.refuse(values, lost, expected, "Correct it, or leave it empty.")
         infinite = np.isinf(numbers)
         self.refuse(values, infinite, "finite numbers", "Leave it empty.")
+        far = np.abs(numbers - self.origin) > SINGLE.max
+        expected = f"numbers of single precision, up to {SINGLE.max:.2g}"
+        self.refuse(values, far, expected, "Choose a larger unit.")
         if self.type in ("positive", "count"):
             positive = self.type == "positive"
             bad = numbers <= 0 if positive else numbers < 0

@@ -398,6 +398,17 @@ def test_training_sets_that_are_refused(df, message):
         Table.from_frame(df)
 
 
+@pytest.mark.parametrize("unit", [1e300, 1e-300, 1e39, 1e-46])
+def test_numbers_that_single_precision_does_not_hold_are_refused(unit):
+    df = pd.DataFrame({"a": unit * RNG.normal(size=N), "b": RNG.normal(size=N)})
+    with pytest.raises(ValueError, match="'a'.*single precision.*unit"):
+        Table.from_frame(df)
+    table = Table.from_frame(df[["b"]])
+    if unit > 1:
+        with pytest.raises(ValueError, match="'b'.*single precision.*row 0"):
+            table.rows("x", df[["a"]].rename(columns={"a": "b"}))
+
+
 DAYS = pd.date_range("2024-02-27", periods=4)
 
 
