@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 import tensorflow as tf
 
 from keras_ae.core import registry
 from keras_ae.core import validation
+from keras_ae.core.rows import SparseRows
 from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import DType
 from keras_ae.spaces import base
@@ -18,7 +20,8 @@ class Array(base.BaseSpace):
     """Numbers as they are, in the user's units.
 
     What an int or a tuple means wherever a space is asked for. Bytes of
-    0..255 stay numbers of 0..255; for pixels see `Image`.
+    0..255 stay numbers of 0..255; for pixels see `Image`. Of matrices of
+    `scipy.sparse` arrays are made a few rows at a time.
 
     Args:
         shape: Shape of one example, without batch axis; an int is a vector's
@@ -43,6 +46,11 @@ class Array(base.BaseSpace):
     def sized(self, sides: tuple[int, ...]) -> dict[str, Any]:
         """See `BaseSpace.sized`; the last axis is that of channels."""
         return {"shape": [*sides, self.shape[-1]]}
+
+    def rows(self, name: str, data: Any) -> Any:
+        """Sparse rows as a `SparseRows`. See `BaseSpace.rows`."""
+        del name
+        return SparseRows(data) if scipy.sparse.issparse(data) else data
 
     def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
         """Finite numbers `[N, *shape]`. See `BaseSpace.check`.

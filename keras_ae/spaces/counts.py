@@ -4,12 +4,10 @@ from typing import Any
 from typing import Self
 
 import numpy as np
-import scipy.sparse
 import tensorflow as tf
 
 from keras_ae.core import registry
 from keras_ae.core import validation
-from keras_ae.core.rows import SparseRows
 from keras_ae.core.types import ArrayLike
 from keras_ae.spaces.array import Array
 
@@ -41,6 +39,7 @@ class Counts(Array):
         TypeError: If one is no number.
 
     Example:
+        >>> import scipy.sparse
         >>> x = scipy.sparse.csr_array([[0, 3, 1], [0, 0, 0], [2, 0, 0]])
         >>> space = Counts.from_counts(x)
         >>> space
@@ -88,11 +87,6 @@ class Counts(Array):
                 f"{len(totals)} rows of zeros"
             )
         return cls(space.size, float(np.median(totals[totals > 0])))
-
-    def rows(self, name: str, data: Any) -> Any:
-        """Sparse rows as a `SparseRows`. See `BaseSpace.rows`."""
-        del name
-        return SparseRows(data) if scipy.sparse.issparse(data) else data
 
     def check(self, name: str, rows: ArrayLike, holes: bool = False) -> None:
         """Whole numbers from 0, `[N, size]`. See `BaseSpace.check`.

@@ -9,8 +9,10 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import scipy.sparse
 import tensorflow as tf
 
+import keras_ae
 from keras_ae import spaces
 from keras_ae.core import validation
 from keras_ae.spaces import base
@@ -348,3 +350,19 @@ def test_what_is_no_space(given):
         spaces.get(given, "input_shape")
     with refused("`input_shape`", "positive integers"):
         spaces.get((3, 0), "input_shape")
+
+
+@pytest.mark.parametrize("missing", ["refuse", "mask"])
+def test_sparse_rows_of_numbers_are_the_dense_ones(missing):
+    sparse = scipy.sparse.random_array((30, 6), density=0.3, rng=RNG)
+    answers = []
+    for x in (sparse, sparse.toarray()):
+        vae = keras_ae.VAE.create(6, 2, hidden=(4,), missing=missing, seed=0)
+        vae.compile("adam")
+        vae.fit(x, epochs=1, batch_size=8, verbose=0)
+        answers.append((vae.embed(x), vae.score_samples(x)))
+    for found, expected in zip(*answers, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    sparse.data[0] = np.inf
+    with refused("`x`", "infinite", "1 such rows"):
+        vae.embed(sparse)
