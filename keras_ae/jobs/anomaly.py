@@ -25,6 +25,7 @@ from keras_ae.jobs.intake import is_numbers
 from keras_ae.jobs.view import View
 from keras_ae.math import conformal
 from keras_ae.model.base import BaseAutoencoder
+from keras_ae.spaces import frames
 
 RATE = 0.05  # of false alarms, by default
 #: Score of a category that was never seen, whose share is zero: beyond all
@@ -256,8 +257,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         first that there is. Of an image a map of its pixels.
 
         Returns:
-            `[N, columns]`, a data frame where the rows are a `Table`; of
-            images and series of their shape.
+            `[N, columns]`, a data frame where the rows are one; of images
+            and series an array of their shape.
 
         Raises:
             ValueError: If there is no such score, or features in front.
@@ -281,7 +282,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             return _by_column(space, found, part.unseen, X)
         if part.totals:
             return space.points(found, part.totals)
-        return found.reshape(np.shape(X))
+        return frames.form(found.reshape(np.shape(X)), X)
 
     @property
     def false_alarm_rate_(self) -> float:

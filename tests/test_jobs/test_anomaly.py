@@ -283,6 +283,18 @@ def test_a_category_that_was_never_seen_is_an_anomaly():
         own.models_[0].embed(asked)
 
 
+def test_contributions_of_a_frame_of_numbers_have_its_names():
+    x = rows(120)
+    names = [*"wxyz"][: x.shape[1]]
+    frame = pd.DataFrame(x, pd.RangeIndex(7, 127), names)
+    own = AnomalyDetector(scores="reconstruction", steps=1, **EASY).fit(frame)
+    parts = own.contributions(frame)
+    assert parts.index.equals(frame.index)
+    assert [*parts.columns] == names
+    found = own.anomaly_score(frame)
+    np.testing.assert_allclose(parts.sum(axis=1), found, rtol=1e-5)
+
+
 def test_every_point_of_a_long_series_has_a_score():
     x = np.sin(np.arange(600) * 2 * np.pi / 20)
     own = AnomalyDetector(scores="reconstruction", steps=50)
