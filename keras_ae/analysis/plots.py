@@ -76,7 +76,7 @@ def latent_map(
             each, floats a color scale.
         ax: Axes to draw on.
     """
-    codes = model.embed(x)
+    codes = np.asarray(model.embed(x))
     codes = codes.reshape(len(codes), -1)
     if labels is not None and np.shape(labels) != codes.shape[:1]:
         expected = f"{len(codes)} labels, one for each example"

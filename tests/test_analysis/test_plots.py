@@ -62,6 +62,16 @@ def test_latent_map_draws_the_codes(vae, x):
     assert ax.get_aspect() == 1
 
 
+def test_latent_map_takes_a_data_frame():
+    df = pd.DataFrame({"a": np.arange(6.0), "b": [*"xyzxyz"]})
+    table = keras_ae.spaces.Table.from_frame(df)
+    vae = keras_ae.VAE.create(table, 2, hidden=(4,), seed=0)
+    ax = _ax(plots.latent_map(vae, df, df["b"].astype("category")))
+    found = np.concatenate([p.get_offsets() for p in ax.collections])
+    expected = vae.embed(df).iloc[[0, 3, 1, 4, 2, 5]]
+    np.testing.assert_allclose(found, expected)
+
+
 def test_latent_map_of_more_dimensions_draws_principal_components(rgb):
     x = np.random.default_rng(1).uniform(size=(30, 4, 5, 3))
     ax = _ax(plots.latent_map(rgb, x))
