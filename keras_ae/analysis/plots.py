@@ -75,13 +75,15 @@ def latent_map(
         labels: `[N]`: integers or words get a color and a line in the legend
             each, floats a color scale.
         ax: Axes to draw on.
+
+    Raises:
+        ValueError: If there are not as many labels as examples, or codes of
+            one number.
     """
     codes = np.asarray(model.embed(x))
     codes = codes.reshape(len(codes), -1)
-    if labels is not None and np.shape(labels) != codes.shape[:1]:
-        expected = f"{len(codes)} labels, one for each example"
-        found = np.shape(labels)
-        raise ValueError(validation.invalid("labels", expected, found))
+    if labels is not None:
+        validation.check_labels(labels, len(codes))
     names = ["code $z_1$", "code $z_2$"]
     if codes.shape[1] == 1:
         raise ValueError(

@@ -50,11 +50,7 @@ def write(
     entries = ['tensor_name: "code"', 'tensor_path: "tensors.tsv"']
     _text(folder / "tensors.tsv", ["\t".join(map(str, z)) for z in codes])
     if labels is not None:
-        if len(labels) != len(codes):
-            expected = f"{len(codes)} labels, one for each example"
-            raise ValueError(
-                validation.invalid("labels", expected, len(labels))
-            )
+        validation.check_labels(labels, len(codes))
         words = [str(v).replace("\t", " ").replace("\n", " ") for v in labels]
         _text(folder / "metadata.tsv", words)
         entries.append('metadata_path: "metadata.tsv"')

@@ -95,6 +95,13 @@ def check_hidden(name: str, value: int | Sequence[int]) -> tuple[int, ...]:
     return () if value in ((), []) else check_shape(name, value)
 
 
+def check_labels(labels: Sequence, size: int) -> None:
+    """Refuse labels that are not one for each of `size` examples."""
+    if np.shape(labels) != (size,):
+        expected = f"{size} labels, one for each example"
+        raise ValueError(invalid("labels", expected, np.shape(labels)))
+
+
 def check_data(
     name: str, value: ArrayLike, event_shape: tuple, holes: bool = False
 ) -> tuple[float, float]:
