@@ -3,6 +3,7 @@ are written as the same kind of file."""
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,8 @@ def sample_to_file(
     """Write new examples."""
     with compiled.progress(verbose):
         drawn = model.sample(**settings)
-    _write(out, model, drawn)
+    channels = getattr(model.space, "names", None)  # of a series
+    _write(out, model, drawn, name=channels or "x")
 
 
 def is_data_file(out: str) -> bool:
@@ -119,7 +121,7 @@ def _write(
     model: BaseAutoencoder,
     answer: Any,
     found: data.Data | None = None,
-    name: str = "x",
+    name: str | Sequence[str] = "x",
 ) -> None:
     """Write an answer, its rows named as those that were asked about."""
     names = None

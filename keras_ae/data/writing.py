@@ -20,7 +20,7 @@ def write(
     path: str | Path,
     answer: Any,
     names: Sequence[str] | None = None,
-    name: str = "x",
+    name: str | Sequence[str] = "x",
 ) -> None:
     """Write what a model answers; the suffix says as what.
 
@@ -34,8 +34,8 @@ def write(
         answer: DataFrame or Series of pandas, array, or sparse matrix.
         names: What the rows are called: the index of a table, the names of
             images. Defaults to their numbers, or the answer's own index.
-        name: Of an array in a table: the column of one axis; of two, the
-            columns are `x0`, `x1`, ...
+        name: Of an array in a table: the column of one axis; of more, the
+            columns are `x0`, `x1`, ..., or have these names.
 
     Raises:
         ValueError: If such a file does not hold the answer.
@@ -131,7 +131,10 @@ _ARRAYS: dict[str, Callable] = {".npy": _write_npy, ".npz": _write_npz}
 
 
 def _frame(
-    path: Path, answer: Any, names: Sequence[str] | None, name: str
+    path: Path,
+    answer: Any,
+    names: Sequence[str] | None,
+    name: str | Sequence[str],
 ) -> "pd.DataFrame":
     """An answer as a table."""
     pandas = problems.needed("pandas", "A table")
@@ -145,8 +148,8 @@ def _frame(
                 f"three axes. Received: shape {answer.shape}. Write an array: "
                 ".npy or .npz."
             )
-        columns = [name]
-        if answer.ndim > 1:
+        columns = [name] if isinstance(name, str) else [*name]
+        if answer.ndim > 1 and isinstance(name, str):
             columns = [f"{name}{i}" for i in range(answer.shape[-1])]
         if answer.ndim == 3:
             names = pandas.MultiIndex.from_product(

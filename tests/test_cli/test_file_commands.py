@@ -173,7 +173,9 @@ def test_a_series(capsys):
     run("embed", preset, "log.csv", "--out", "codes.csv")
     assert len(pd.read_csv("codes.csv")) == 90 - 8 + 1
     run("sample", preset, "-n", 2, "--out", "new.csv")
-    assert len(pd.read_csv("new.csv")) == 2 * 8
+    new = pd.read_csv("new.csv")
+    assert [*new] == ["window", "step", "a", "b"]
+    assert len(new) == 2 * 8
     data.write("short.csv", frame[:5])
     error = fails(capsys, "score", preset, "short.csv", "--out", "s.csv")
     assert "8" in error and "5 points" in error
