@@ -459,6 +459,7 @@ def learn(
             "to learn from it. Expected at least two different values. "
             f"Received: {values.dropna().unique()[:1].tolist()}. Drop it."
         )
+    _check_dtype(values)
     if type is not None:
         validation.check_in("types", type, (*NUMBERS, *CATEGORIES))
     numeric = kinds.is_numeric_dtype(values.dtype)
@@ -469,6 +470,21 @@ def learn(
     if number or likelihood is not None:
         return Number.learn(values, type, likelihood, size)
     return Category.learn(values, type)
+
+
+def _check_dtype(values: "pd.Series") -> None:
+    """Refuse a dtype that pandas does not make again of its name."""
+    from pandas.api import types as kinds
+
+    try:
+        kinds.pandas_dtype(str(values.dtype))
+    except (NotImplementedError, TypeError):
+        kind = "Decimal" if kinds.is_numeric_dtype(values.dtype) else "str"
+        raise ValueError(
+            f"The column {values.name!r} has a type that cannot be saved. "
+            "Expected one that pandas makes of its name. Received: "
+            f"{values.dtype}. {cells.conversion(values.name, kind)}"
+        ) from None
 
 
 def label(name: Any) -> Name:

@@ -437,6 +437,23 @@ def test_a_refusal_says_how_to_convert_a_column(values, expected):
     assert df["d"].dropna().tolist() == pd.Series(expected).dropna().tolist()
 
 
+@pytest.mark.parametrize("kind", ["decimal", "dictionary"])
+def test_types_that_have_no_name_are_refused_before_training(kind):
+    arrow = pytest.importorskip("pyarrow")
+    if kind == "decimal":
+        values = [decimal.Decimal(f"{i}.5") for i in range(4)]
+        type = arrow.decimal128(10, 2)
+    else:
+        values, type = [*"abca"], arrow.dictionary(arrow.int8(), arrow.string())
+    column = pd.array(values, dtype=pd.ArrowDtype(type))
+    df = pd.DataFrame({"d": column, "x": [0.5, 1.5, 2.5, 9.5]})
+    with pytest.raises(ValueError, match=f"'d'.*{kind}") as refused:
+        Table.from_frame(df)
+    advice = re.search("Convert it: (.*)[.]$", str(refused.value))[1]
+    df["d"] = eval(advice, {"df": df})
+    assert model(table=Table.from_frame(df)).sample(2, seed=0).shape == (2, 2)
+
+
 def test_many_categories_are_refused_at_once():
     names = pd.DataFrame({"name": [f"n{i}" for i in range(200_000)], "x": 0.5})
     with pytest.raises(ValueError, match="'name' has too many.*200000"):
