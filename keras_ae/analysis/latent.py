@@ -124,7 +124,7 @@ def interpolate(
         (3, 4, 5)
     """
     steps = validation.check_count("steps", steps, 2)
-    start, end = model.embed(a), model.embed(b)
+    start, end = (np.asarray(model.embed(x)) for x in (a, b))
     if start.shape != end.shape:
         raise ValueError(
             "`a` and `b` are not pairs. Expected as many examples in both. "
@@ -160,7 +160,7 @@ def traverse(
 
     Reference: Higgins et al., 2017. beta-VAE. ICLR, figure 1.
     """
-    codes = model.embed(x)
+    codes = np.asarray(model.embed(x))
     flat = codes.reshape(len(codes), -1)
     length = flat.shape[1]
     if dimensions is None:
@@ -179,7 +179,8 @@ def _decode(model: BaseAutoencoder, codes: np.ndarray, x: Rows) -> np.ndarray:
     lead = codes.shape[: codes.ndim - len(model.encoder.event_shape)]
     repeats = math.prod(lead[1:])
     rows = keras.tree.map_structure(
-        lambda t: np.repeat(t, repeats, axis=0), model.check_inputs(x)
+        lambda t: np.repeat(t, repeats, axis=0),
+        model.check_inputs(model.as_rows(x)),
     )
     decoded = compiled.batched(
         model,

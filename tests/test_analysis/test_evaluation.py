@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.linalg import subspace_angles
 
@@ -229,3 +230,17 @@ def test_bad_arguments_are_refused():
         evaluation.traverse(model, x, dimensions=[2])
     with pytest.raises(ValueError, match="does not vary.*3 examples"):
         evaluation.copying(model, x)
+
+
+def test_lines_and_traversals_of_a_data_frame_are_those_of_its_rows():
+    df = pd.DataFrame({"a": np.arange(6.0), "b": [*"xyzxyz"]})
+    table = keras_ae.spaces.Table.from_frame(df)
+    vae = keras_ae.VAE.create(table, 2, hidden=(4,), seed=0)
+    rows = table.rows("x", df)
+    np.testing.assert_array_equal(
+        evaluation.traverse(vae, df), evaluation.traverse(vae, rows)
+    )
+    np.testing.assert_array_equal(
+        evaluation.interpolate(vae, df[:3], df[3:], 4),
+        evaluation.interpolate(vae, rows[:3], rows[3:], 4),
+    )
