@@ -33,6 +33,7 @@ from keras_ae.model.seeds import Seeds
 from keras_ae.model.sizes import Sizes
 from keras_ae.model.start import Start
 from keras_ae.model.training.loop import FastTraining
+from keras_ae.model.training.step import REGULARIZATION
 from keras_ae.model.training.step import Step
 from keras_ae.parts import conditions
 from keras_ae.parts import heads
@@ -312,6 +313,8 @@ class BaseAutoencoder(
             if own.terms:
                 self.terms = self.terms | own.terms
         logged = [*self.terms, *self.decoder.head.monitors()]
+        if any(weight.regularizer is not None for weight in self.weights):
+            logged.append(REGULARIZATION)
         self.trackers = {n: keras.metrics.Mean(name=n) for n in logged}
         self.built = True
 

@@ -386,7 +386,9 @@ def test_regularizers_are_in_the_loss():
         logs = model.evaluate(numbered(4), verbose=0, return_dict=True)
         # Kernels are ones: EVENT * 4 of the encoder, 2 * 4 of the decoder.
         costs = 0.5 * np.array([EVENT * 4, 2 * 4])
-        expected = logs["reconstruction"] + costs[:trained].sum()
+        cost = costs[:trained].sum()
+        np.testing.assert_allclose(logs["regularization"], cost, rtol=1e-6)
+        expected = logs["reconstruction"] + cost
         np.testing.assert_allclose(logs["loss"], expected, rtol=1e-6)
         bodies[1].trainable = False
         model.compile("sgd")

@@ -16,6 +16,9 @@ from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 
+#: What the regularizers of weights add to the loss, where there are some.
+REGULARIZATION = "regularization"
+
 
 class Step:
     """Mixin of `BaseAutoencoder`: differentiates, weighs, logs."""
@@ -47,9 +50,9 @@ class Step:
             scaled = [
                 player.optimizer.scale_loss(
                     share
-                    * regularized(
-                        weighted_sum(terms, weights, player.terms),
-                        player.variables,
+                    * (
+                        weighted_sum(terms, weights, player.terms)
+                        + regularization(player.variables)
                     )
                 )
                 for player in players
@@ -207,11 +210,11 @@ class Step:
         """Update the metrics: every term, the loss, and those of
         `compile(metrics=...)`, for which alone the model is run again."""
         count = _count(batch)
-        for name, value in (terms | self.decoder.head.monitors()).items():
-            self.trackers[name].update_state(value, sample_weight=count)
-        loss = regularized(
-            weighted_sum(terms, weights, terms), self.trainable_variables
-        )
+        cost = regularization(self.trainable_variables)
+        logged = terms | self.decoder.head.monitors() | {REGULARIZATION: cost}
+        for name, tracker in self.trackers.items():
+            tracker.update_state(logged[name], sample_weight=count)
+        loss = weighted_sum(terms, weights, terms) + cost
         backend.loss_metric(self).update_state(loss, sample_weight=count)
         if backend.has_compiled_metrics(self):
             prediction = self.reconstruction(batch, self.moment())
@@ -230,12 +233,10 @@ def weighted_sum(
     return tf.add_n([weights[name] * terms[name] for name in names])
 
 
-def regularized(
-    loss: tf.Tensor, variables: Iterable[keras.Variable]
-) -> tf.Tensor:
-    """The loss and, as in Keras, what the variables' regularizers add."""
-    asked = [v.regularizer(v) for v in variables if v.regularizer is not None]
-    return tf.add_n([loss, *(tf.cast(cost, tf.float32) for cost in asked)])
+def regularization(variables: Iterable[keras.Variable]) -> tf.Tensor | float:
+    """What regularizers of variables cost, as in Keras; 0 without any."""
+    costs = [v.regularizer(v) for v in variables if v.regularizer is not None]
+    return sum((tf.cast(cost, tf.float32) for cost in costs), 0.0)
 
 
 def _largest(value: tf.Tensor) -> tf.Tensor:
