@@ -229,7 +229,8 @@ def _check_complete(cls: type, name: str, arguments: dict) -> None:
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Message for a name that is not in a table, nearest names first."""
     known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=len(known), cutoff=0.4)
+    asked = str(name).lower()
+    near = difflib.get_close_matches(asked, known, n=len(known), cutoff=0.4)
     rest = [k for k in known if k not in near]
     return f"Unknown {kind}. Expected one of {near + rest}. Received: {name!r}."
 
