@@ -62,6 +62,16 @@ def layers_with_losses(model: keras.Model) -> list[str]:
     ]
 
 
+def quantized_layers(model: keras.Model) -> list[str]:
+    """Names of the layers that `quantize` has changed."""
+    policy = keras.dtype_policies.QuantizedDTypePolicy
+    return [
+        layer.name
+        for layer in model._flatten_layers()
+        if isinstance(layer.dtype_policy, policy)
+    ]
+
+
 def has_compiled_metrics(model: keras.Model) -> bool:
     """Whether `compile(metrics=...)` asked for any."""
     return any(metric.name == "compile_metrics" for metric in model.metrics)

@@ -135,7 +135,10 @@ def _head(path: Path) -> Head:
     try:
         with Image.open(path) as image:
             if image.mode not in GREY + COLOR:
-                raise ValueError(f"mode {image.mode}, not of 8 bits")
+                raise ValueError(
+                    f"mode {image.mode}, not of 8 bits; such images are data "
+                    "as arrays, of the space Image(..., levels=65536)"
+                )
             # Photographs of format MPO have a second view.
             frames = getattr(image, "n_frames", 1)
             if frames > 1 and image.format != "MPO":

@@ -170,7 +170,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             validation.check_type("model", space, spaces.BaseSpace)
         own = space is None and self.features is None
         x = checked(self, X, reset=True, columns=own and is_numbers(X))
-        self.intake_ = Intake.of(x, space, self.features)
+        intake = Intake.of(x, space, self.features)
+        masks = given is not None and given.missing == "mask"
+        self.intake_ = intake._replace(masks=masks)
         self.long_ = self.intake_.is_long(x)
         scores = training.chosen(self.scores, given, self.long_)
         halves = 1 + (len(scores) > 1)

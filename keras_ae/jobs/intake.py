@@ -30,6 +30,10 @@ USUAL = 64  # points of a window where a series has no period
 #: images row by row are at 0.3, heart beats at 0.05.
 WAVE = 32
 SMOOTH = 0.1
+HOLES = (
+    "Expected numbers. With holes, fit a data frame that has some, or give the "
+    "space of a complete one: spaces.Table.from_frame(df)."
+)
 
 
 class Intake(NamedTuple):
@@ -49,12 +53,15 @@ class Intake(NamedTuple):
             own.
         scale: Deviation of each column; 1 of those that are constant.
         features: A Keras model whose outputs are the columns, or None.
+        masks: Whether a given model takes NaN for "not observed", whatever
+            its space says.
     """
 
     space: spaces.BaseSpace
     mean: np.ndarray | None = None
     scale: np.ndarray | None = None
     features: keras.Model | None = None
+    masks: bool = False
 
     @classmethod
     def of(
@@ -92,6 +99,11 @@ class Intake(NamedTuple):
             spaces.Array(x.shape[1]), found.mean_, found.scale_, features
         )
 
+    @property
+    def holes(self) -> bool:
+        """Whether NaN is "not observed"."""
+        return self.masks or self.space.missing == "mask"
+
     def is_long(self, x: Any) -> bool:
         """Whether data are one long series, or several."""
         series = isinstance(self.space, spaces.Series)
@@ -109,7 +121,7 @@ class Intake(NamedTuple):
             x = outputs(self.features, x)
         if self.mean is None:
             rows = rows_of.held(self.space.rows("X", x))
-            self.space.check("X", rows, self.space.missing == "mask")
+            self.space.check("X", rows, self.holes)
             # Where there is one channel, its axis may be left out.
             alone = len(rows.shape) == len(self.space.shape)
             return rows[..., None] if alone else rows
@@ -173,13 +185,19 @@ def checked(
     if isinstance(x, tuple) or isinstance(x, list) and not are_arrays(x):
         x = np.asarray(x)
     if columns and (not reset or not is_frame(x) or is_numbers(x, holes)):
-        return validate_data(
-            estimator,
-            x,
-            reset=reset,
-            ensure_all_finite="allow-nan" if holes else True,
-            ensure_min_samples=2 if reset else 1,
-        )
+        try:
+            return validate_data(
+                estimator,
+                x,
+                reset=reset,
+                ensure_all_finite="allow-nan" if holes else True,
+                ensure_min_samples=2 if reset else 1,
+            )
+        except ValueError as error:
+            first, *more = str(error).splitlines()
+            if "NaN" not in first or not more:
+                raise
+            raise ValueError(f"{first} {HOLES}") from None
     if is_frame(x):
         validate_data(estimator, x, reset=reset, skip_check_array=True)
     return x

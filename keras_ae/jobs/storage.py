@@ -66,6 +66,7 @@ def save(detector: "AnomalyDetector", folder: str | Path) -> None:
         "chosen": detector.scores is not None,
         "features": intake.features is not None,
         "long": detector.long_,
+        "masks": intake.masks,
         "space": keras.saving.serialize_keras_object(intake.space),
         "columns": getattr(detector, "n_features_in_", None),
         "names": [*map(str, getattr(detector, "feature_names_in_", ()))],
@@ -132,7 +133,11 @@ def load(
             **{n: v for n, v in about["arguments"].items() if n in PLAIN},
         )
         detector.intake_ = Intake(
-            space, arrays.get("mean"), arrays.get("scale"), features
+            space,
+            arrays.get("mean"),
+            arrays.get("scale"),
+            features,
+            bool(about.get("masks")),
         )
         detector.views_ = [
             View(
@@ -186,7 +191,7 @@ def export(detector: "AnomalyDetector", folder: str | Path) -> None:
             for view in detector.views_
         ]
         mean = tf.reduce_mean(tf.stack(found), axis=0)
-        mean = finite.told(mean, x, intake.space.missing == "mask")
+        mean = finite.told(mean, x, intake.holes)
         below = tf.searchsorted(calibration, mean, side="left")
         size = tf.size(calibration)
         p_value = tf.cast((1 + size - below) / (size + 1), tf.float32)

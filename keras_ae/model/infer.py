@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae.core import backend
 from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
@@ -365,9 +366,14 @@ class Inference:
 
     def save(self, filepath: str | Path, *args: Any, **kwargs: Any) -> None:
         """Write a `.keras` file, see `keras.Model.save`; warns of classes
-        that a new process would not find."""
+        that a new process would not find.
+
+        Raises:
+            ValueError: If layers were changed by `quantize`.
+        """
         from keras_ae.zoo import trust  # the zoo builds on the models
 
+        self._check_not_quantized()
         trust.warn_of_strangers(self)
         super().save(filepath, *args, **kwargs)
 
@@ -375,7 +381,19 @@ class Inference:
         """Write config, weights, metadata and model card to a folder."""
         from keras_ae.zoo import store  # the zoo builds on the models
 
+        self._check_not_quantized()
         store.save(self, folder, **metadata)
+
+    def _check_not_quantized(self) -> None:
+        """Refuse a file that could not be loaded again."""
+        changed = backend.quantized_layers(self)
+        if changed:
+            raise ValueError(
+                "Layers that `quantize` has changed could not be loaded again. "
+                f"Expected a model as it was trained. Received: {changed}. "
+                "Save it before, and call `quantize` after it is loaded; "
+                "`export` writes it as it is."
+            )
 
     def export(
         self,

@@ -4,6 +4,7 @@ pandas is imported where it is used: who has no data frames needs no pandas.
 """
 
 import abc
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
@@ -26,6 +27,7 @@ CATEGORIES = ("binary", "categorical", "ordinal")
 #: What pandas infers of numbers in a column of objects.
 OBJECTS = ("integer", "floating", "mixed-integer-float")
 MOST_CATEGORIES = 1000
+NAMES = 20  # words, none of them twice, that are not yet taken for names
 DAY = 86_400e9  # nanoseconds
 SECONDS_A_DAY = 86_400
 SINGLE = np.finfo(np.float32)
@@ -368,6 +370,14 @@ class Category(BaseColumn):
                 f"The column {name!r} has too many categories. Expected at "
                 f"most {MOST_CATEGORIES}. Received: {len(found)}. Drop the "
                 "column if it names the rows; else merge rare categories."
+            )
+        if kinds == ["str"] and NAMES < len(found) == values.notna().sum():
+            warnings.warn(
+                f"The column {name!r} has another word in each of its rows. "
+                "Expected categories that rows share. If it names the rows, "
+                "drop it, or make it the index.",
+                UserWarning,
+                stacklevel=4,
             )
         if own is None:
             found = sorted(found)

@@ -166,10 +166,16 @@ class Table(base.BaseSpace):
         Raises:
             ValueError: If columns are missing or unknown, or a value does not
                 fit its column.
+            TypeError: On one row, as a dict or `pandas.Series`.
 
         Warns:
             UserWarning: Of rows without any value.
         """
+        if isinstance(data, dict) or hasattr(data, "to_frame"):
+            raise TypeError(
+                f"`{name}` is no table. Expected a data frame. Received: "
+                f"{type(data).__name__}. Of one row make pd.DataFrame([row])."
+            )
         if not _is_frame(data):
             return data
         frame = self._ordered(name, data)

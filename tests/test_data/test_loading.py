@@ -426,7 +426,7 @@ def test_broken_files_are_named_or_skipped(tmp_path):
     with pytest.raises(ValueError) as caught:
         data.load(tmp_path)
     for part in (
-        "deep.png (mode I;16, not of 8 bits)",
+        "deep.png (mode I;16, not of 8 bits; such images are data as arrays, ",
         "empty.png (empty)",
         "film.gif (an animation of 3 frames)",
         "labels.txt (not an image)",

@@ -261,6 +261,20 @@ def test_data_frames_with_holes_and_words():
     )
 
 
+def test_a_given_model_that_takes_holes_may_have_some(tmp_path):
+    x = rows(120)
+    x[::7, 1] = np.nan
+    vae = keras_ae.VAE.create(x.shape[1], 2, hidden=(8,), missing="mask")
+    own = AnomalyDetector(vae, scores="elbo", steps=1, **EASY).fit(x)
+    found = own.anomaly_score(x)
+    assert np.isfinite(found).all()
+    own.save(tmp_path / "own")
+    again = AnomalyDetector.load(tmp_path / "own")
+    np.testing.assert_array_equal(again.anomaly_score(x), found)
+    with pytest.raises(ValueError, match="contains NaN. .*Table.from_frame"):
+        AnomalyDetector(scores="elbo", steps=1, **EASY).fit(x)
+
+
 def test_a_category_that_was_never_seen_is_an_anomaly():
     x = rows(120)
     frame = pd.DataFrame(

@@ -189,3 +189,13 @@ def test_creating_a_model_leaves_the_state_of_random_alone():
 def test_seed_is_a_count(seed, error):
     with pytest.raises(error, match="`seed`.*at least 0.*Received: seed="):
         make(seed=seed)
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* `quantize`")
+def test_layers_that_quantize_changed_are_not_saved(tmp_path):
+    model = VAE.create((8,), 2, hidden=(4,), seed=0)
+    model.quantize("int8")
+    for save in (model.save, model.save_to_preset):
+        with pytest.raises(ValueError, match="`quantize` has changed"):
+            save(tmp_path / "model.keras")
+    assert not [*tmp_path.iterdir()]

@@ -575,3 +575,18 @@ def test_whole_numbers_have_holes_filled_with_others():
     filled = table.impute(asked)
     assert filled["x"].tolist()[::2] == [1, 3]
     assert filled.notna().all(axis=None)
+
+
+@pytest.mark.parametrize("row", [DF.iloc[0], DF.iloc[0].to_dict()])
+def test_one_row_is_told_how_it_becomes_a_frame(row):
+    table = Table.from_frame(DF)
+    with pytest.raises(TypeError, match=r"Of one row make pd.DataFrame\(\[row"):
+        table.rows("x", row)
+
+
+def test_a_column_that_names_the_rows_is_told():
+    frame = pd.DataFrame({"id": [f"r{i}" for i in range(30)], "x": range(30)})
+    with pytest.warns(UserWarning, match="'id' has another word in each"):
+        Table.from_frame(frame)
+    frame.loc[3, "id"] = "r4"
+    Table.from_frame(frame)
