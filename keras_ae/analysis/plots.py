@@ -25,6 +25,7 @@ from sklearn.decomposition import PCA
 from keras_ae import spaces
 from keras_ae.analysis import latent
 from keras_ae.analysis.line_plots import lines as lines
+from keras_ae.analysis.sheets import contact_sheet as contact_sheet
 from keras_ae.analysis.table_plots import table as table
 from keras_ae.analysis.unit_plots import aggregate as aggregate
 from keras_ae.analysis.unit_plots import units as units
@@ -280,27 +281,6 @@ def examples(model: BaseAutoencoder, x: Rows, seed: int = 0) -> Figure:
         drawn = generate.sample(model, len(real), seed, given)
         return table(*map(model.space.array, (real, drawn)))
     return lines(model, keras.tree.map_structure(lambda rows: rows[:4], few))
-
-
-def contact_sheet(pictures: Mapping[str, Any], columns: int = 3) -> Figure:
-    """Pictures side by side, each under its name.
-
-    Args:
-        pictures: Name to image file.
-        columns: Pictures in a row.
-    """
-    columns = validation.check_count("columns", columns)
-    rows = math.ceil(len(pictures) / columns)
-    figure = Figure(
-        figsize=(4 * columns, 1.7 * rows), dpi=100, layout="constrained"
-    )
-    axes = np.ravel(figure.subplots(rows, columns, squeeze=False))
-    for ax in axes:
-        ax.axis("off")
-    for ax, (name, path) in zip(axes, pictures.items(), strict=False):
-        ax.imshow(matplotlib.image.imread(path), "gray", vmin=0, vmax=1)
-        ax.set_title(name, fontsize=9)
-    return figure
 
 
 def traversals(

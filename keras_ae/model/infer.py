@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_ae.core import backend
 from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
@@ -373,7 +372,7 @@ class Inference:
         """
         from keras_ae.zoo import trust  # the zoo builds on the models
 
-        self._check_not_quantized()
+        trust.check_layers(self)
         trust.warn_of_strangers(self)
         super().save(filepath, *args, **kwargs)
 
@@ -381,19 +380,7 @@ class Inference:
         """Write config, weights, metadata and model card to a folder."""
         from keras_ae.zoo import store  # the zoo builds on the models
 
-        self._check_not_quantized()
         store.save(self, folder, **metadata)
-
-    def _check_not_quantized(self) -> None:
-        """Refuse a file that could not be loaded again."""
-        changed = backend.quantized_layers(self)
-        if changed:
-            raise ValueError(
-                "Layers that `quantize` has changed could not be loaded again. "
-                f"Expected a model as it was trained. Received: {changed}. "
-                "Save it before, and call `quantize` after it is loaded; "
-                "`export` writes it as it is."
-            )
 
     def export(
         self,

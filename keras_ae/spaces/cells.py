@@ -1,8 +1,12 @@
 """What the values of a column are: their kind, their decimals, their step."""
 
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Kinds of values that a category can be.
 SAVED = ("str", "number", "bool")
@@ -96,3 +100,18 @@ def step(values: np.ndarray, parts: float, least: int = 10) -> float | None:
         return None
     found = np.gcd.reduce(whole.astype(np.int64))
     return float(found / parts) if len(np.unique(whole)) >= least else None
+
+
+def check_dtype(values: "pd.Series") -> None:
+    """Refuse a dtype that pandas does not make again of its name."""
+    from pandas.api import types as kinds
+
+    try:
+        kinds.pandas_dtype(str(values.dtype))
+    except (NotImplementedError, TypeError):
+        kind = "Decimal" if kinds.is_numeric_dtype(values.dtype) else "str"
+        raise ValueError(
+            f"The column {values.name!r} has a type that cannot be saved. "
+            "Expected one that pandas makes of its name. Received: "
+            f"{values.dtype}. {conversion(values.name, kind)}"
+        ) from None

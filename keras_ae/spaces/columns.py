@@ -17,6 +17,7 @@ from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.math import kernels
 from keras_ae.spaces import cells
+from keras_ae.spaces import scales
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,7 +195,7 @@ class Number(BaseColumn):
                 "unit."
             )
         if likelihood is not None:
-            center, scale = _units(likelihood, center, scale)
+            center, scale = scales.supported(likelihood, center, scale)
         decimals = cells.decimals(seen)
         parts = None if decimals is None else 10.0**decimals
         parts = SECONDS_A_DAY if type == "date" else parts
@@ -469,7 +470,7 @@ def learn(
             "to learn from it. Expected at least two different values. "
             f"Received: {values.dropna().unique()[:1].tolist()}. Drop it."
         )
-    _check_dtype(values)
+    cells.check_dtype(values)
     if type is not None:
         validation.check_in("types", type, (*NUMBERS, *CATEGORIES))
     numeric = kinds.is_numeric_dtype(values.dtype)
@@ -480,21 +481,6 @@ def learn(
     if number or likelihood is not None:
         return Number.learn(values, type, likelihood, size)
     return Category.learn(values, type)
-
-
-def _check_dtype(values: "pd.Series") -> None:
-    """Refuse a dtype that pandas does not make again of its name."""
-    from pandas.api import types as kinds
-
-    try:
-        kinds.pandas_dtype(str(values.dtype))
-    except (NotImplementedError, TypeError):
-        kind = "Decimal" if kinds.is_numeric_dtype(values.dtype) else "str"
-        raise ValueError(
-            f"The column {values.name!r} has a type that cannot be saved. "
-            "Expected one that pandas makes of its name. Received: "
-            f"{values.dtype}. {cells.conversion(values.name, kind)}"
-        ) from None
 
 
 def label(name: Any) -> Name:
@@ -508,17 +494,3 @@ def label(name: Any) -> Name:
     if isinstance(name, (tuple, list)):
         return tuple(map(label, name))
     return int(name) if isinstance(name, (int, np.integer)) else str(name)
-
-
-def _units(likelihood: Any, center: float, scale: float) -> tuple:
-    """Center and scale that leave the support of a likelihood as it is."""
-    named = isinstance(likelihood, (str, dict))
-    head = registry.find("head", _name(likelihood)) if named else likelihood
-    values = head.range
-    if values is None or values.low == -np.inf:
-        return center, scale
-    return 0.0, 1.0 if values.whole or values.high < np.inf else scale
-
-
-def _name(likelihood: str | dict) -> str:
-    return likelihood if isinstance(likelihood, str) else next(iter(likelihood))

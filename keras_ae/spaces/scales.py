@@ -1,6 +1,10 @@
 """Mean and deviation of columns."""
 
+from typing import Any
+
 import numpy as np
+
+from keras_ae.core import registry
 
 #: Deviations between 0 and a mean that leave four of the 24 bits of single
 #: precision for the deviation.
@@ -39,3 +43,17 @@ def standard(name: str, values: np.ndarray) -> tuple[list, list]:
             f"columns {np.flatnonzero(far).tolist()}. Subtract a constant."
         )
     return mean.tolist(), scale.tolist()
+
+
+def supported(likelihood: Any, center: float, scale: float) -> tuple:
+    """Center and scale that leave the support of a likelihood as it is."""
+    named = isinstance(likelihood, (str, dict))
+    head = registry.find("head", _name(likelihood)) if named else likelihood
+    values = head.range
+    if values is None or values.low == -np.inf:
+        return center, scale
+    return 0.0, 1.0 if values.whole or values.high < np.inf else scale
+
+
+def _name(likelihood: str | dict) -> str:
+    return likelihood if isinstance(likelihood, str) else next(iter(likelihood))

@@ -252,6 +252,7 @@ def save(
             "built model. Call `fit`, `build` or `create` first."
         )
     finite.check_weights(model)
+    trust.check_layers(model)
     check_place(folder)
     config = _strip(keras.saving.serialize_keras_object(model))
     what = f"{model.name!r} cannot be saved as a preset: its config"

@@ -171,6 +171,22 @@ _REGISTER = (
 )
 
 
+def check_layers(model: BaseAutoencoder) -> None:
+    """Refuse to write a file that could not be loaded again.
+
+    Raises:
+        ValueError: If layers were changed by `quantize`.
+    """
+    changed = backend.quantized_layers(model)
+    if changed:
+        raise ValueError(
+            "Layers that `quantize` has changed could not be loaded again. "
+            f"Expected a model as it was trained. Received: {changed}. Save "
+            "it before, and call `quantize` after it is loaded; `export` "
+            "writes it as it is."
+        )
+
+
 def warn_of_strangers(model: BaseAutoencoder) -> None:
     """Warn of classes that Keras would not find again in a new process.
 

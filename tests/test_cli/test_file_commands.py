@@ -141,7 +141,7 @@ def test_the_card_says_which_file_and_verify_finds_the_figures(table, capsys):
     assert about["data"]["sha256"] == data.fingerprint("rows.csv")
     assert {f["rows"] for f in about["metrics"].values()} == {6}
     card = Path(table, "README.md").read_text(encoding="utf-8")
-    assert "rows.csv" in card and "picture" not in card
+    assert "rows.csv" in card and "(picture.png)" in card
     for recorded, found in publishing.recompute(table).values():
         assert recorded["value"] == pytest.approx(found["value"], rel=1e-4)
     run("evaluate", table, "--data", "rows.csv")
