@@ -1,5 +1,6 @@
 """Series: windows of them, or long ones that are cut into windows."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 from typing import Self
@@ -296,8 +297,7 @@ class Series(base.BaseSpace):
         """
         values = np.asarray(values)
         if self.is_several(like):
-            parts = self._parts(values, [*map(len, like)], axis=-3)
-            each = zip(parts, like, strict=True)
+            each = self._each(values, like)
             return [self.array(part, dtype, own) for part, own in each]
         exact = values * np.asarray(self.scale) + np.asarray(self.mean)
         if like is None:
@@ -321,8 +321,7 @@ class Series(base.BaseSpace):
     def filled(self, values: np.ndarray, like: Any) -> Any:
         """See `BaseSpace.filled`."""
         if self.is_several(like):
-            parts = self._parts(values, [*map(len, like)], axis=-3)
-            each = zip(parts, like, strict=True)
+            each = self._each(values, like)
             return [self.filled(part, own) for part, own in each]
         found = self.array(values, like=like)
         own = frames.numbers("like", like)
@@ -364,6 +363,12 @@ class Series(base.BaseSpace):
         """Values of windows, for each of several series of so many points."""
         counts = [len(self._starts(total, stride)) for total in totals]
         return np.split(values, np.cumsum(counts)[:-1], axis)
+
+    def _each(self, values: np.ndarray, series: list) -> Iterator[tuple]:
+        """Values of the windows `[..., N, length, channels]` of each of
+        several series, and the series."""
+        parts = self._parts(values, [*map(len, series)], axis=-3)
+        return zip(parts, series, strict=True)
 
     def _of_each(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         """`value` as one number for each channel."""
