@@ -84,7 +84,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         calibration: Share of the rows that is held out, at least 1 / rate
             rows; where several scores are combined twice as many, since one
             half says how they compare. Of a long series its end, of several
-            the last points of all. Defaults to 0.2.
+            the end of each; or the last series, if ends would be shorter than
+            a window. Defaults to 0.2.
         outliers: Whether a good part of the rows given to `fit` may be
             anomalies (outlier detection, without labels). Models then learn
             from the half of the rows that looks most normal; among the rows

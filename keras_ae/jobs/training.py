@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
@@ -72,8 +73,7 @@ def split(
     intake: Intake, x: Any, held: float, parts: int, seed: int
 ) -> list[Part]:
     """Rows to train on, and 1 or 2 equal parts of those that are held out;
-    of a long series its end, of several the last points of all, without what
-    is shorter than a window then.
+    of long series their ends, see `cut`.
 
     Raises:
         ValueError: If one would be empty.
@@ -87,14 +87,49 @@ def split(
             f". Received: {whole.size} rows, calibration={held:g}"
         )
     if whole.totals:
-        edges = itertools.pairwise([0, *cuts, whole.size])
         series = x if isinstance(x, list) else [x]
-        found = [between(series, *edge, intake.space.length) for edge in edges]
+        found = cut(series, held, parts, intake.space.length)
         return [_long(intake, own) for own in found]
     order = np.random.default_rng(seed).permutation(whole.size)
     sparse = isinstance(whole.rows, rows_of.SparseRows)
     take = whole.rows.take if sparse else whole.rows.__getitem__
     return [Part(take(own)) for own in np.split(order, cuts)]
+
+
+def cut(series: list, held: float, parts: int, least: int) -> list[list]:
+    """The beginnings of long series, and 1 or 2 equal parts of their ends.
+
+    Where the end of one would be shorter than a window, the last points of
+    all, as `between` cuts them: whole series, if they are short.
+
+    Args:
+        series: Arrays or data frames of `[T, ...]` points.
+        held: Share of the points in the ends.
+        parts: Of the ends.
+        least: Points of a window.
+
+    Example:
+        >>> cut([np.arange(4), np.arange(8)], held=0.25, parts=1, least=1)[1]
+        [array([3]), array([6, 7])]
+    """
+    sizes = [round(len(own) * held / parts) for own in series]
+    if min(sizes) < least:
+        total = sum(map(len, series))
+        size = max(1, round(total * held / parts))
+        return [
+            between(series, *edge, least) for edge in _edges(total, size, parts)
+        ]
+    pieces = [
+        [own[low:high] for low, high in _edges(len(own), size, parts)]
+        for own, size in zip(series, sizes, strict=True)
+    ]
+    return [[*part] for part in zip(*pieces, strict=True)]
+
+
+def _edges(total: int, size: int, parts: int) -> Iterator[tuple[int, int]]:
+    """First points and ends of the beginning, and of parts of one size."""
+    cuts = range(total - size * parts, total + 1, size)
+    return itertools.pairwise([0, *cuts])
 
 
 def between(series: list, start: int, end: int, least: int) -> list:

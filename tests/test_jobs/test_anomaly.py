@@ -349,6 +349,22 @@ def test_alarms_of_a_long_series_are_of_the_anomaly():
     assert [type(v.score) for v in other.views_] == [kinds.Elbo]
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_end_of_each_of_several_series_is_held_out(parts):
+    series = [np.arange(100.0), np.arange(200.0, 250.0)]
+    space = keras_ae.spaces.Series(5)
+    train, *held = training.split(Intake(space), series, 0.4, parts, 0)
+    assert train.totals == (60, 30)
+    assert [part.totals for part in held] == [
+        (40 // parts, 20 // parts)
+    ] * parts
+    # First points of the windows, in order.
+    starts = [part.rows[:, 0, 0] for part in (train, *held)]
+    whole = np.concatenate([np.arange(56), np.arange(200, 226)])
+    np.testing.assert_array_equal(starts[0], whole)
+    assert (starts[1][0], starts[-1][-1]) == (60, 245)
+
+
 def test_several_long_series():
     rng = np.random.default_rng(0)
 
