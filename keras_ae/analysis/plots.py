@@ -20,7 +20,6 @@ import tensorflow_probability as tfp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from sklearn.decomposition import PCA
 
 from keras_ae import spaces
 from keras_ae.analysis import latent
@@ -92,6 +91,8 @@ def latent_map(
             f"numbers. Received: codes of {model.encoder.event_shape}"
         )
     if codes.shape[1] > 2:
+        from sklearn.decomposition import PCA  # a second, for few users
+
         pca = PCA(2).fit(codes)
         codes = pca.transform(codes)
         names = [

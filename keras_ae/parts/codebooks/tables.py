@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from sklearn.cluster import KMeans
 
 from keras_ae.core import registry
 from keras_ae.core import replicas
@@ -100,6 +99,8 @@ class BaseTable(BaseCodebook):
         if not len(vectors):
             return vectors
         count = min(self.size, len(np.unique(vectors, axis=0)))
+        from sklearn.cluster import KMeans  # a second, for few users
+
         clusters = KMeans(count, n_init=1, random_state=0).fit(vectors)
         table = self.table.numpy()
         table[:count] = clusters.cluster_centers_
