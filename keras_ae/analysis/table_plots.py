@@ -27,7 +27,7 @@ def table(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
 
     Returns:
         A panel for each of the first 38 columns, real beside drawn; two more
-        for the associations of all.
+        for the associations of these.
 
     Raises:
         ValueError: If the columns differ.
@@ -43,13 +43,14 @@ def table(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
             f"The tables have other columns. Expected {[*real]} in both. "
             f"Received: {[*drawn]}"
         )
-    count = min(len(real.columns), PANELS)
+    real, drawn = real.iloc[:, :PANELS], drawn.iloc[:, :PANELS]
+    count = len(real.columns)
     width = min(WIDE, count + 2)
     last = count + (count % width == width - 1)  # two more, in one row
     rows = math.ceil((last + 2) / width)
     figure = Figure((2.6 * width, 2.2 * rows), layout="constrained")
     axes = figure.subplots(rows, width, squeeze=False).ravel()
-    for axis, name in zip(axes, [*real][:count], strict=False):
+    for axis, name in zip(axes, real, strict=False):
         _marginal(axis, real[name], drawn[name])
         axis.set_title(str(name), fontsize=9)
         axis.tick_params(labelsize=6)
