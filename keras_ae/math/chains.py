@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae.math import divergences as kl
 from keras_ae.math import draws
 
 tfd = tfp.distributions
@@ -46,13 +47,13 @@ class Chain(draws.Rowwise, draws.Own):
         below: Sequence[Level],
         sizes: Sequence[int],
     ):
-        self._top, self._below, self._sizes = top, below, list(sizes)
+        self.top, self._below, self._sizes = top, below, list(sizes)
         super().__init__(reparameterized=True)
 
     def levels(self, z: tf.Tensor) -> list[tfd.Distribution]:
         """The law of each level, given what is above it in `z`,
         `[..., (places,) d]`."""
-        found, end = [self._top], 0
+        found, end = [self.top], 0
         for size, level in zip(self._sizes, self._below, strict=False):
             end += size
             found.append(level(z[..., :end]))
@@ -62,25 +63,6 @@ class Chain(draws.Rowwise, draws.Own):
         """The parts of `z`, `[..., (places,) d]`, top first."""
         return tf.split(z, self._sizes, axis=-1)
 
-    def times(self, loc: tf.Tensor, scale: tf.Tensor) -> "Chain":
-        """A chain of normals whose levels, but for the top, are multiplied
-        by other normals, which take the top's place.
-
-        Args:
-            loc, scale: Of those, `[B, (places,) d]`.
-        """
-        means, deviations = self.blocks(loc), self.blocks(scale)
-        rank = len(self._top.event_shape)
-        others = [
-            tfd.Independent(draws.Normal(*pair), rank)
-            for pair in zip(means, deviations, strict=True)
-        ]
-        below = [
-            lambda z, level=level, other=other: product(level(z), other)
-            for level, other in zip(self._below, others[1:], strict=True)
-        ]
-        return Chain(others[0], below, self._sizes)
-
     def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
         pairs = zip(self.levels(z), self.blocks(z), strict=True)
         return tf.add_n([level.log_prob(part) for level, part in pairs])
@@ -89,13 +71,13 @@ class Chain(draws.Rowwise, draws.Own):
         self, n: tf.Tensor, seed: draws.Seed | draws.RowSeed = None
     ) -> tf.Tensor:
         first, *seeds = draws.split(seed, len(self._sizes))
-        z = draws.sample(self._top, n, first)
+        z = draws.sample(self.top, n, first)
         for level, own in zip(self._below, seeds, strict=True):
             z = tf.concat([z, draws.sample(level(z), (), own)], axis=-1)
         return z
 
     def _mean(self) -> tf.Tensor:
-        z = self._top.mean()
+        z = self.top.mean()
         for level in self._below:
             z = tf.concat([z, level(z).mean()], axis=-1)
         return z
@@ -106,34 +88,59 @@ class Chain(draws.Rowwise, draws.Own):
         return tf.concat([level.stddev() for level in levels], axis=-1)
 
     def _batch_shape(self) -> tf.TensorShape:
-        return self._top.batch_shape
+        return self.top.batch_shape
 
     def _batch_shape_tensor(self) -> tf.Tensor:
-        return self._top.batch_shape_tensor()
+        return self.top.batch_shape_tensor()
 
     def _event_shape(self) -> tf.TensorShape:
-        return self._top.event_shape[:-1] + [sum(self._sizes)]
+        return self.top.event_shape[:-1] + [sum(self._sizes)]
 
     def _event_shape_tensor(self) -> tf.Tensor:
-        places = self._top.event_shape_tensor()[:-1]
+        places = self.top.event_shape_tensor()[:-1]
         return tf.concat([places, [sum(self._sizes)]], axis=0)
 
 
 def divergences(q: Chain, p: Chain, z: tf.Tensor) -> list[tf.Tensor]:
-    """KL of each level of two chains of normals, in closed form given what is
-    above it.
+    """KL of each level of two chains given what is above it, in closed form
+    where TFP has it, as of normals; else by Monte Carlo.
 
     Args:
         q: Batch shape `[B]`.
-        p: Batch shape `[]`.
+        p: Batch shape `[]` or `[B]`.
         z: Draws of `q`, `[(S,) B, (places,) d]`.
 
     Returns:
         `[(S,) B]` each; their sum is on average KL(q || p).
     """
     shape = tf.shape(z)[: -len(q.event_shape)]
-    pairs = zip(q.levels(z), p.levels(z), strict=True)
-    return [tf.broadcast_to(a.kl_divergence(b), shape) for a, b in pairs]
+    levels = zip(q.levels(z), p.levels(z), q.blocks(z), strict=True)
+    found = [kl.kl_divergence(*level) for level in levels]
+    return [tf.broadcast_to(each, shape) for each in found]
+
+
+def times(
+    below: Sequence[Level], normals: tfd.Independent, sizes: Sequence[int]
+) -> Chain:
+    """A chain of normals: levels, but for the top, multiplied by others,
+    which take the top's place.
+
+    Args:
+        below: The levels below the top, of normals.
+        normals: The others, as one code of batch shape `[B]`.
+        sizes: Lengths of all blocks.
+    """
+    law, rank = normals.distribution, normals.reinterpreted_batch_ndims
+    blocks = (tf.split(t, list(sizes), axis=-1) for t in (law.loc, law.scale))
+    top, *others = (
+        tfd.Independent(draws.Normal(*pair), rank)
+        for pair in zip(*blocks, strict=True)
+    )
+    levels = [
+        lambda z, level=level, other=other: product(level(z), other)
+        for level, other in zip(below, others, strict=True)
+    ]
+    return Chain(top, levels, sizes)
 
 
 def product(p: tfd.Distribution, q: tfd.Distribution) -> tfd.Distribution:

@@ -35,8 +35,8 @@ class HierarchicalVAE(VAE):
         kl_l = KL(q(z_l|x, above) || p(z_l|above)),  above ~ q
 
     Args:
-        prior: `Hierarchical`, or `{"hierarchical": {"levels": [...]}}`.
-            Defaults to two levels.
+        prior: `Hierarchical`, or `{"hierarchical": {"levels": [...]}}`, whose
+            `top` is the prior of the top level. Defaults to two levels.
         Other arguments: see `VAE`.
 
     Example:
@@ -73,8 +73,8 @@ class HierarchicalVAE(VAE):
 
     def posterior(self, batch: Batch, moment: Moment) -> chains.Chain:
         """See `BaseAutoencoder.posterior`."""
-        said = super().posterior(batch, moment).distribution
-        return self.p_z().times(said.loc, said.scale)
+        said = super().posterior(batch, moment)
+        return self.prior.times(said)
 
     def loss_terms(
         self, forward: Forward, moment: Moment

@@ -47,6 +47,7 @@ from keras_ae.core.types import Rows
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.model.training import spread
 from keras_ae.model.training.checkpoint import Checkpoint
+from keras_ae.parts import priors
 from keras_ae.parts import schedules
 from keras_ae.zoo import splits
 from keras_ae.zoo import store
@@ -191,25 +192,39 @@ def warmup(steps: int) -> schedules.BaseSchedule:
 
 def start(model: BaseAutoencoder, preset: str) -> None:
     """Give a model the encoder and the decoder of a pretrained one, and the
-    prior where it is of the same kind.
+    prior where it is of the same kind; of levels also below another top.
 
     Raises:
         ValueError: If their networks or priors differ in size.
     """
     other = store.load(preset)
-    parts = ["encoder", "decoder"]
-    if model.prior is not None and type(model.prior) is type(other.prior):
-        parts.append("prior")
-    for part in parts:
-        mine, theirs = getattr(model, part), getattr(other, part)
-        shapes = [[w.shape for w in p.weights] for p in (mine, theirs)]
+    pairs = [("encoder", model.encoder, other.encoder)]
+    pairs += [("decoder", model.decoder, other.decoder)]
+    pairs += _alike(model.prior, other.prior)
+    for name, mine, theirs in pairs:
+        shapes = [[w.shape for w in part.weights] for part in (mine, theirs)]
         if shapes[0] != shapes[1]:
             raise ValueError(
-                f"The {part} of {preset!r} does not fit the model that is to "
+                f"The {name} of {preset!r} does not fit the model that is to "
                 f"start from it. Expected weights {shapes[0]}. Received: "
                 f"{shapes[1]}"
             )
         mine.set_weights(theirs.get_weights())
+
+
+def _alike(
+    mine: priors.BasePrior | None, theirs: priors.BasePrior | None
+) -> list[tuple[str, keras.Layer, keras.Layer]]:
+    """What two priors have in common, by name."""
+    if mine is None or type(mine) is not type(theirs):
+        return []
+    if not isinstance(mine, priors.Hierarchical):
+        return [("prior", mine, theirs)]
+    if len(mine.networks) != len(theirs.networks):
+        return [("prior", mine, theirs)]  # is refused
+    networks = zip(mine.networks, theirs.networks, strict=True)
+    below = [("level", *pair) for pair in networks]
+    return below + _alike(mine.top, theirs.top)
 
 
 @contextlib.contextmanager

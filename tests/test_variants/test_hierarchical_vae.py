@@ -1,5 +1,6 @@
 """Levels: the bound of a linear chain is its likelihood."""
 
+import keras
 import numpy as np
 import pytest
 import scipy.stats
@@ -7,6 +8,7 @@ import tensorflow_probability as tfp
 
 import keras_ae
 from keras_ae.math import chains
+from tests.kinds import first
 
 tfd = tfp.distributions
 
@@ -177,3 +179,101 @@ def test_volumes_have_levels_and_more_sides_none():
     assert z.shape == (2, 2, 2, 4)
     with pytest.raises(ValueError, match="one to three sides"):
         prior.sizes((2, 2, 2, 2, 4))
+
+
+def with_top(top, space=(6,), code=5, **options):
+    prior = {"hierarchical": {"levels": [2, 3], "width": 4, "top": top}}
+    return keras_ae.HierarchicalVAE.create(
+        space, code, prior=prior, likelihood="bernoulli", seed=0, **options
+    )
+
+
+def log_normal(z, mean, scale):
+    """Of each row of `z` under each row of `mean`."""
+    return scipy.stats.norm.logpdf(z[:, None], mean, scale).sum(-1)
+
+
+@pytest.mark.parametrize("top", ["vamp", "exemplar"])
+def test_the_top_is_a_mixture_of_what_the_encoder_says_of_it(top):
+    x = np.random.default_rng(0).integers(0, 2, [4, 6]).astype("float32")
+    model = with_top({top: {"components": 4}}, hidden=(8,))
+    model.adapt(x)
+    prior, z = model.p_z(), model.p_z().sample(7, seed=(0, 1)).numpy()
+    said = model.encoder(x).distribution
+    mean, scale = said.loc.numpy()[:, :2], said.scale.numpy()[:, :2]
+    above = np.log(np.exp(log_normal(z[:, :2], mean, scale)).mean(1))
+    below = prior.levels(z)[1]
+    rest = scipy.stats.norm.logpdf(
+        z[:, 2:], below.mean().numpy(), below.stddev().numpy()
+    ).sum(1)
+    np.testing.assert_allclose(prior.log_prob(z), above + rest, atol=1e-4)
+
+
+def test_an_example_is_left_out_of_its_own_top():
+    x = np.eye(6, dtype="float32")[:4]
+    model = with_top({"exemplar": {"components": 4}}, hidden=(8,))
+    model.adapt(x)
+    prior = model.prior.among(x, model.encode)
+    z = model.encode(x).sample(seed=(0, 1)).numpy()
+    said = model.encoder(x).distribution
+    each = log_normal(
+        z[:, :2], said.loc.numpy()[:, :2], said.scale.numpy()[:, :2]
+    )
+    each[np.arange(4), np.arange(4)] = -np.inf
+    # Examples stand in the prior in an order of their own: a sum over them.
+    expected = np.log(np.exp(each).sum(1) / 3)
+    np.testing.assert_allclose(
+        prior.top.log_prob(z[:, :2]), expected, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    "top", first(["vamp"], ["vamp", "flow", "gaussian_mixture", "exemplar"])
+)
+@pytest.mark.parametrize("grid", [False, True])
+def test_a_learned_top_is_trained_saved_and_drawn_from(top, grid, tmp_path):
+    rng = np.random.default_rng(0)
+    arguments = {"components": 4} if top in ("vamp", "exemplar") else {}
+    space = keras_ae.spaces.Image(8, 8) if grid else (6,)
+    model = with_top(
+        {top: arguments},
+        space,
+        (4, 4, 5) if grid else 5,
+        hidden=(4,),
+        network="conv" if grid else "mlp",
+    )
+    x = rng.integers(0, 2, [32, *(model.space.shape)]).astype("float32")
+    model.adapt(x)
+    model.compile("adam")
+    before = [v.numpy() for v in model.prior.top.trainable_variables]
+    logs = model.fit(x, epochs=1, batch_size=16, verbose=0).history
+    assert np.isclose(logs["kl"][0], logs["kl_1"][0] + logs["kl_2"][0])
+    for old, new in zip(
+        before, model.prior.top.trainable_variables, strict=True
+    ):
+        assert (old != new.numpy()).any()
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    z = model.p_z().sample(3, seed=(0, 1))
+    np.testing.assert_array_equal(
+        again.p_z().log_prob(z), model.p_z().log_prob(z)
+    )
+    np.testing.assert_array_equal(
+        again.sample(2, seed=1), model.sample(2, seed=1)
+    )
+
+
+def test_the_kl_of_a_learned_top_is_that_of_many_draws():
+    model = with_top({"gaussian_mixture": {"components": 3}}, hidden=(8,))
+    x = np.ones([1, 6], "float32")
+    found = model.objective(np.repeat(x, 4_000, axis=0))["kl_1"].numpy()
+    q, p = model.encode(x).top, model.p_z().top
+    z = q.sample(40_000, seed=(3, 4))
+    exact = (q.log_prob(z)[:, 0] - p.log_prob(z)[:, 0]).numpy()
+    error = np.hypot(found.std() / 4_000**0.5, exact.std() / 200)
+    assert abs(found.mean() - exact.mean()) < 4 * error
+
+
+def test_a_top_that_looks_for_neighbors_is_refused():
+    with pytest.raises(ValueError, match="neighbors=None"):
+        keras_ae.priors.Hierarchical(2, top={"exemplar": {"neighbors": 3}})

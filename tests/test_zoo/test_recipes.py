@@ -333,3 +333,23 @@ def test_start_takes_over_what_is_alike(monkeypatch):
     assert_identical(flat.encoder, first.encoder)
     with pytest.raises(ValueError, match="The prior of 'first' does not fit"):
         recipes.start(made(4, 1), "first")
+
+
+def test_start_takes_over_levels_below_another_top(monkeypatch):
+    def made(seed, levels=(2, 3), **top):
+        prior = {"hierarchical": {"levels": list(levels), **top}}
+        return keras_ae.HierarchicalVAE.create(
+            (8, 8), 5, hidden=(4,), prior=prior, seed=seed
+        )
+
+    first = made(0)
+    monkeypatch.setattr(recipes.store, "load", {"first": first}.get)
+    other = made(1, top={"vamp": {"components": 3}})
+    before = other.prior.top.get_weights()
+    recipes.start(other, "first")
+    assert_identical(other.encoder, first.encoder)
+    assert_identical(other.prior.networks[0], first.prior.networks[0])
+    np.testing.assert_array_equal(before, other.prior.top.get_weights())
+    for levels in ((3, 2), (1, 2, 2)):
+        with pytest.raises(ValueError, match="of 'first' does not fit"):
+            recipes.start(made(1, levels), "first")
