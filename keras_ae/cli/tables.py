@@ -283,8 +283,11 @@ def _estimate(name: str, figure: dict[str, Any]) -> str:
 
 def _epochs(training: dict[str, Any]) -> str:
     words = str(training["epochs"])
-    if "start" in training:
-        words += f" after `{training['start']}`"
+    if isinstance(first := training.get("start"), dict):
+        words += f" after the {first['training']['epochs']} of"
+        words += f" `{first['preset']}`"
+    elif first is not None:
+        words += f" after `{first}`"
     if "kl_warmup" in training:
         words += f", {training['kl_warmup']} to warm up the KL"
     return words

@@ -15,9 +15,10 @@
 A part of the model (prior, likelihood, codebook, ...) is a name, `"vamp"`, or
 a name with arguments, `{"vamp": {"components": 500}}`. A training may also
 have `"start"`, a preset whose encoder, decoder and prior it starts from (the
-prior where it is of the same kind), `"kl_warmup"`, epochs in which the weight
-of the KL rises to 1, `"beta_1"` of Adam, and `"sampler"`, what
-`keras_ae.fit_sampler` is to fit afterwards. Data may have `"shards"`, a folder
+prior where it is of the same kind), or a recipe, which is trained first;
+`"kl_warmup"`, epochs in which the weight of the KL rises to 1; `"beta_1"` of
+Adam; and `"sampler"`, what `keras_ae.fit_sampler` is to fit afterwards. Data
+may have `"shards"`, a folder
 of rows on disk that are trained on instead of those of that name; see
 `keras_ae.shards`. Instead of a name they may have `"path"`, a file or folder,
 and the options of `keras_ae.data.load`: a tenth of its rows is for testing.
@@ -77,13 +78,20 @@ def read(path: str | Path) -> dict[str, Any]:
             f"The recipe {str(path)!r} cannot be read. Expected a JSON file. "
             f"Received: {error}"
         ) from error
+    return _check(recipe, str(path))
+
+
+def _check(recipe: dict[str, Any], name: str) -> dict[str, Any]:
     missing = sorted(set(KEYS) - set(recipe))
     surplus = sorted(set(recipe) - set(KEYS))
     if missing or surplus:
         raise ValueError(
-            f"The recipe {str(path)!r} has other keys than a recipe. Expected "
+            f"The recipe {name!r} has other keys than a recipe. Expected "
             f"{list(KEYS)}. Missing: {missing}. Unknown: {surplus}"
         )
+    first = recipe["training"].get("start")
+    if isinstance(first, dict):
+        _check(first, f"{name}, start")
     return recipe
 
 
@@ -154,8 +162,11 @@ def fitted(
     # Of a file there may be more than fits in memory as floats.
     apart = -(-steps_per_epoch * batch_size // shards.SAMPLE)
     model.adapt(x[::apart] if "path" in recipe["data"] else x)
-    if "start" in settings:
-        start(model, settings["start"])
+    if isinstance(first := settings.get("start"), dict):
+        other = train(first, folder.parent, verbose, strategy)
+        start(model, first["preset"], other)
+    elif first is not None:
+        start(model, first, store.load(first))
     weights = {}
     if "kl_warmup" in settings:
         weights["kl"] = warmup(settings["kl_warmup"] * steps_per_epoch)
@@ -190,14 +201,13 @@ def warmup(steps: int) -> schedules.BaseSchedule:
     return schedules.Linear(0.0, 1.0, steps)
 
 
-def start(model: BaseAutoencoder, preset: str) -> None:
+def start(model: BaseAutoencoder, preset: str, other: BaseAutoencoder) -> None:
     """Give a model the encoder and the decoder of a pretrained one, and the
     prior where it is of the same kind; of levels also below another top.
 
     Raises:
         ValueError: If their networks or priors differ in size.
     """
-    other = store.load(preset)
     pairs = [("encoder", model.encoder, other.encoder)]
     pairs += [("decoder", model.decoder, other.decoder)]
     pairs += _alike(model.prior, other.prior)

@@ -311,7 +311,7 @@ def test_a_table_of_numbers_as_a_frame():
         splits.of({"name": "digits", "frame": True})
 
 
-def test_start_takes_over_what_is_alike(monkeypatch):
+def test_start_takes_over_what_is_alike():
     def made(components, seed, prior="vamp"):
         prior = {prior: {"components": components}} if components else prior
         return keras_ae.VAE.create(
@@ -320,22 +320,21 @@ def test_start_takes_over_what_is_alike(monkeypatch):
 
     x = np.random.default_rng(0).uniform(size=(9, 8, 8)).astype("float32")
     first, other = made(3, 0), made(3, 1)
-    monkeypatch.setattr(recipes.store, "load", {"first": first}.get)
     first.adapt(x[:5])
     other.adapt(x[4:])
     pairs = zip(first.prior.weights, other.prior.weights, strict=True)
     assert any((a.numpy() != b.numpy()).any() for a, b in pairs)
-    recipes.start(other, "first")
+    recipes.start(other, "first", first)
     assert_identical(first, other)
     # Of another kind, it keeps its own prior.
     flat = made(0, 1, prior="standard_normal")
-    recipes.start(flat, "first")
+    recipes.start(flat, "first", first)
     assert_identical(flat.encoder, first.encoder)
     with pytest.raises(ValueError, match="The prior of 'first' does not fit"):
-        recipes.start(made(4, 1), "first")
+        recipes.start(made(4, 1), "first", first)
 
 
-def test_start_takes_over_levels_below_another_top(monkeypatch):
+def test_start_takes_over_levels_below_another_top():
     def made(seed, levels=(2, 3), **top):
         prior = {"hierarchical": {"levels": list(levels), **top}}
         return keras_ae.HierarchicalVAE.create(
@@ -343,13 +342,27 @@ def test_start_takes_over_levels_below_another_top(monkeypatch):
         )
 
     first = made(0)
-    monkeypatch.setattr(recipes.store, "load", {"first": first}.get)
     other = made(1, top={"vamp": {"components": 3}})
     before = other.prior.top.get_weights()
-    recipes.start(other, "first")
+    recipes.start(other, "first", first)
     assert_identical(other.encoder, first.encoder)
     assert_identical(other.prior.networks[0], first.prior.networks[0])
     np.testing.assert_array_equal(before, other.prior.top.get_weights())
     for levels in ((3, 2), (1, 2, 2)):
         with pytest.raises(ValueError, match="of 'first' does not fit"):
-            recipes.start(made(1, levels), "first")
+            recipes.start(made(1, levels), "first", first)
+
+
+def test_a_recipe_to_start_from_is_trained_first(tmp_path):
+    first = recipe(preset="first")
+    training = RECIPE["training"] | {"start": first, "epochs": 1}
+    training["learning_rate"] = 1e-12  # what it starts from is what it gets
+    found = recipes.train(recipe(training=training), tmp_path, verbose=0)
+    expected = recipes.train(first, tmp_path, verbose=0)  # found, not trained
+    for a, b in zip(found.weights, expected.weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-9)
+    path = tmp_path / "wrong.json"
+    training = training | {"start": {"preset": "first"}}
+    path.write_text(json.dumps(recipe(training=training)))
+    with pytest.raises(ValueError, match=r"start' has other keys"):
+        recipes.read(path)
