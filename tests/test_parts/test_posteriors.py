@@ -117,6 +117,94 @@ def test_wrapped_normals_have_the_density_of_the_jacobian():
     assert (np.linalg.norm(law.sample(50, seed=(0, 1)), axis=-1) < 1).all()
 
 
+def wrapped_exactly(z, loc, scale):
+    """log p(z) of a wrapped normal, by hyperbolic functions, float64."""
+    apart = z - loc
+    inner, outer = 1 - (loc**2).sum(-1), 1 - (z**2).sum(-1)
+    square = (apart**2).sum(-1)
+    r = np.arccosh(1 + 2 * square / (inner * outer)) / 2
+    towards = inner[..., None] * apart - square[..., None] * loc
+    v = r[..., None] * towards / np.linalg.norm(towards, axis=-1)[..., None]
+    normal = scipy.stats.norm.logpdf(v, scale=scale).sum(-1)
+    d = z.shape[-1]
+    # The volume of the ball at distance r, and that of its metric at z.
+    volume = (d - 1) * np.log(np.sinh(2 * r) / (2 * r))
+    return normal - volume - d * np.log(outer)
+
+
+@pytest.mark.parametrize("d", [2, 10])
+@pytest.mark.parametrize("r", [1.0, 3.0, 4.5, 6.0])
+def test_wrapped_normals_are_exact_far_from_the_center(d, r):
+    loc = r * np.eye(1, d).repeat(4000, 0).astype("float32")
+    loc = hyperbolic.exponential(tf.constant(loc))
+    scale = tf.fill([4000, d], 0.7)
+    law = hyperbolic.WrappedNormal(loc, scale)
+    prior = hyperbolic.WrappedNormal(tf.zeros([d]), tf.ones([d]))
+    z = law.sample(seed=(0, 1))
+    assert (np.linalg.norm(np.float64(z), axis=-1) < 1).all()
+    # The points as they were rounded.
+    points = np.float64(z), np.float64(loc)
+    sure = wrapped_exactly(*points, np.float64(scale))
+    likely = wrapped_exactly(points[0], 0 * points[1], np.ones([1, d]))
+    np.testing.assert_allclose(law.log_prob(z), sure, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(prior.log_prob(z), likely, rtol=1e-5, atol=1e-4)
+    # What the noise was, which rounding did not change: log N has mean
+    # -d / 2 - d log(0.7) - d log(2 pi) / 2.
+    v = hyperbolic.logarithm(*map(tf.constant, points)).numpy()
+    assert scipy.stats.kstest(v.ravel() / 0.7, "norm").pvalue > 0.01
+
+
+@pytest.mark.parametrize("d", [2, 10, 64])
+@pytest.mark.parametrize("r", [0.0, 5.0, 8.0, 20.0, 1e30])
+def test_wrapped_normals_are_finite_everywhere(d, r):
+    raw = tf.constant([[r] + [0.0] * (d - 1)] * 100)
+    scales = tf.constant(np.geomspace(1e-6, 1e3, 100)[:, None], tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch([raw, scales])
+        loc = hyperbolic.exponential(raw)
+        law = hyperbolic.WrappedNormal(loc, scales + tf.zeros_like(loc))
+        z = law.sample(seed=(0, 1))
+        prior = hyperbolic.WrappedNormal(tf.zeros([d]), tf.ones([d]))
+        kl = law.log_prob(z) - prior.log_prob(z)
+    assert (np.linalg.norm(np.float64(z), axis=-1) < 1).all()
+    assert np.isfinite(kl).all()
+    for gradient in tape.gradient(kl, [raw, scales]):
+        assert np.isfinite(gradient).all()
+    outside = tf.constant([[1.0] + [0.0] * (d - 1), [2.0] * d])
+    with tf.GradientTape() as tape:
+        tape.watch(outside)
+        found = prior.log_prob(outside)
+    assert np.isfinite(found).all()
+    assert np.isfinite(tape.gradient(found, outside)).all()
+
+
+def test_wide_wrapped_normals_of_many_dimensions_have_the_kl_of_normals():
+    d = 64  # lengths of 7
+    law = hyperbolic.WrappedNormal(tf.zeros([d]), tf.fill([d], 0.9))
+    prior = hyperbolic.WrappedNormal(tf.zeros([d]), tf.ones([d]))
+    z = law.sample(4000, seed=(0, 1))
+    found = (law.log_prob(z) - prior.log_prob(z)).numpy()
+    exact = d * (np.log(1 / 0.9) + 0.81 / 2 - 0.5)
+    # One draw in twenty lies beyond what single precision has.
+    np.testing.assert_allclose(found.mean(), exact, atol=0.1)
+
+
+def test_a_vae_on_the_ball_learns_from_data_far_apart():
+    x = 10 * RNG.normal(size=(200, 6)).astype("float32")
+    model = keras_ae.VAE.create(
+        (6,),
+        2,
+        hidden=(16,),
+        posterior="wrapped_normal",
+        prior="wrapped_normal",
+        seed=0,
+    )
+    model.compile("adam")
+    history = model.fit(x, epochs=20, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert history["loss"][-1] < history["loss"][0]
+
+
 @pytest.mark.parametrize("name", ["autoregressive", "planar", "coupling"])
 def test_a_flow_posterior_has_the_density_of_its_jacobian(name):
     head = heads.FlowGaussian({name: {"depth": 2}})
