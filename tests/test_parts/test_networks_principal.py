@@ -78,6 +78,19 @@ def test_a_vae_is_probabilistic_pca(learned, x):
     np.testing.assert_allclose(found, np.tile(expected, (3, 1)), rtol=1e-4)
 
 
+def test_with_fewer_rows_than_values_the_deviation_is_the_most_likely():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(30, 2)) @ rng.normal(size=(2, 100))
+    rows += 0.5 * rng.normal(size=(30, 100))
+    model = keras_ae.VAE.create(
+        100, 2, network="linear", linear_path=True, seed=0
+    )
+    model.adapt(rows.astype("float32"))
+    others = np.linalg.eigvalsh(np.cov(rows, rowvar=False))[:-2]
+    scale = model.decoder.head.monitors()["scale"]
+    np.testing.assert_allclose(scale, np.sqrt(others.mean()), rtol=1e-4)
+
+
 def test_a_deviation_that_is_given_stays(x):
     """For it the maps are the best: the bound's gradient is zero."""
     model = create("vae", "linear", heads.Gaussian(4.0))

@@ -155,11 +155,16 @@ def _components(rows: np.ndarray, count: int) -> tuple:
     found = min(count, *rows.shape)
     pca = PCA(found, random_state=0).fit(rows)
     missing = count - found
+    # Not scikit-learn's, which of fewer rows than values is the mean over the
+    # directions that the rows span.
+    total = rows.var(axis=0, dtype=np.float64).sum()
+    total *= len(rows) / max(len(rows) - 1, 1)
+    rest = max(total - pca.explained_variance_.sum(), 0.0)
     return (
         pca.mean_,
         np.pad(pca.components_, ((0, missing), (0, 0))),
         np.pad(pca.explained_variance_, (0, missing)),
-        float(pca.noise_variance_),
+        float(rest / max(rows.shape[1] - found, 1)),
     )
 
 
