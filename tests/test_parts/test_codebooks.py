@@ -171,6 +171,24 @@ def test_lookup_free_codes_are_the_nearest_corners():
     assert codebook.loss_weights(0.25)["entropy"] == 0.5
 
 
+def test_bits_on_which_all_vectors_agree_have_gradients():
+    codebook = codebooks.LookupFree()
+    codebook.build((None, 3))
+    z = tf.constant([[9.0, -9.0, 0.2], [40.0, -40.0, -0.1]])
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        forward = type("Forward", (), {"extras": {"z": z}})
+        term = codebook.loss_terms(forward, None)["entropy"]
+    found = tape.gradient(term, z).numpy()
+    # Of the one bit that is open, by the derivatives of both entropies.
+    logits = 4 * z.numpy()[:, 2].astype("float64")
+    share = scipy.special.expit(logits)
+    every = scipy.special.logit(share.mean())
+    expected = 4 * (every - logits) * share * (1 - share) / 2
+    np.testing.assert_allclose(found[:, 2], expected, rtol=1e-5)
+    np.testing.assert_allclose(found[:, :2], 0, atol=1e-12)
+
+
 def test_residual_codes_are_greedy_by_brute_force():
     codebook = codebooks.Residual({"ema": {"size": 5}}, depth=3)
     codebook.build((None, 4, 2))

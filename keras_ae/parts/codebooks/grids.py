@@ -168,8 +168,10 @@ class LookupFree(BaseGrid):
         z = forward.extras["z"]
         logits = 4.0 * tf.reshape(z, [-1, z.shape[-1]])
         own = tf.reduce_sum(tfd.Bernoulli(logits=logits).entropy(), axis=-1)
-        shares = replicas.mean(tf.sigmoid(logits))
-        every = tf.reduce_sum(tfd.Bernoulli(probs=shares).entropy())
+        # Both shares, of which one may be too small to leave the other.
+        shares = replicas.mean(tf.sigmoid(tf.concat([logits, -logits], -1)))
+        logs = tf.math.log(tf.maximum(shares, np.finfo(np.float32).tiny))
+        every = -tf.reduce_sum(shares * logs)
         return {"entropy": replicas.mean(own) - every}
 
     def loss_weights(self, commitment: float) -> dict[str, float]:
