@@ -4,9 +4,11 @@ import contextlib
 import csv
 import gzip
 import io
+import itertools
 import re
 import zlib
 from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -21,8 +23,14 @@ from keras_ae.data import problems
 DELIMITERS = ",;\t|"
 COUNTED = 10_000  # records between two looks at how far it is
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
-# A cell of blanks, or a code that looks like a number: 00037.
-_ODD = re.compile(r"\s+|\s*(0\d+)\s*").fullmatch
+#: Some write it in front of a text.
+_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+# A cell of blanks; a code that looks like a number, 00037 or -007.50; one with
+# a plus, +491701234567, unless its column has a sign: a minus, or +1.5.
+_ODD = re.compile(
+    r"\s+|\s*(?:(?P<code>[+-]?0\d+(?:\.\d*)?)|(?P<plus>[+]\d+)"
+    r"|(?P<sign>[+-](?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?))\s*"
+).fullmatch
 
 
 class Layout(NamedTuple):
@@ -32,14 +40,16 @@ class Layout(NamedTuple):
         names: Of the columns.
         delimiter: Between the fields.
         spaced: Whether a blank belongs to the delimiter: `a, b, c`.
+        before: How many lines are empty before the first record.
         count: Of records.
-        codes: Columns with digits behind a zero: text, not numbers.
+        codes: Columns with digits behind a zero or a plus: text, not numbers.
         blanks: Cells of nothing but blanks that there are.
     """
 
     names: list[str]
     delimiter: str
     spaced: bool
+    before: int
     count: int
     codes: set[str]
     blanks: set[str]
@@ -51,27 +61,30 @@ def check(
     """The layout of a table, once all lines are seen to have the same
     fields."""
     names: list[str] = []
-    codes: set[str] = set()
+    odd: dict[str | None, set[str]] = defaultdict(set)  # kind to columns
     blanks: set[str] = set()
-    count = blank = 0  # records; empty lines since the last of them
+    count = blank = before = 0  # records; empty lines since the last of them
     with _text(path, encoding) as (lines, raw):
-        mark = "\N{ZERO WIDTH NO-BREAK SPACE}"  # some write one in front
-        first = next((line for line in lines if line.strip(f" \r\n{mark}")), "")
+        blank_text = f" \r\n{_MARK}"
+        first = next((line for line in lines if line.strip(blank_text)), "")
         delimiter, spaced = _delimiter(path, first)
         lines.seek(0)
         size = path.stat().st_size
         bar = keras.utils.Progbar(size, verbose=verbose, unit_name="byte")
+        start = next(lines).removeprefix(_MARK)
         reader = csv.reader(
-            lines, delimiter=delimiter, skipinitialspace=spaced, strict=True
+            itertools.chain([start], lines),
+            delimiter=delimiter,
+            skipinitialspace=spaced,
+            strict=True,
         )
         for record in _records(path, reader):
             if not record:
                 blank += 1
                 continue
             if not names:
-                record[0] = record[0].removeprefix(mark)
                 names = _named(path, record, header)
-                count = blank = 0
+                before, blank = blank, 0
                 if header is not False:
                     continue
             if len(record) != len(names):
@@ -82,8 +95,11 @@ def check(
                     f"{delimiter.join(record)[:80]!r}",
                 )
             for place, field in enumerate(record):
-                if odd := _ODD(field):
-                    codes.add(names[place]) if odd[1] else blanks.add(field)
+                if found := _ODD(field):
+                    if found.lastgroup is None:
+                        blanks.add(field)
+                    else:
+                        odd[found.lastgroup].add(names[place])
             # An empty line of a table of one column is a hole.
             count, blank = count + 1 + blank * (len(names) == 1), 0
             if not count % COUNTED:
@@ -93,7 +109,8 @@ def check(
         raise problems.unreadable(
             path, "at least one row", f"the columns {names} alone"
         )
-    return Layout(names, delimiter, spaced, count, codes, blanks)
+    codes = odd["code"] | (odd["plus"] - odd["sign"])
+    return Layout(names, delimiter, spaced, before, count, codes, blanks)
 
 
 @contextlib.contextmanager

@@ -116,12 +116,18 @@ def load(
     if isinstance(space, spaces.Image) and path.is_dir():
         options["image_size"] = space.height, space.width
         options["channels"] = space.channels
+    texts = {}  # columns that are text to the model
     if isinstance(space, spaces.Table) and "text" in known:
-        options["text"] = {*options.get("text", ()), *_texts(space)}
+        texts, own = _texts(space), {*options.get("text", ())}
+        options["text"] = own | {*texts}
+        texts = {name: texts[name] for name in texts.keys() - own}
     for name in set(options) - known - {"verbose"}:
         unknown = registry.unknown("option", name, options_of(path))
         raise ValueError(f"{unknown} They are those of {path.name!r}.")
     rows, names = reader(path, **options)
+    for name in texts.keys() & {*getattr(rows, "columns", ())}:
+        nothing = rows[name].isin(tables.NOTHING.difference(texts[name]))
+        rows[name] = rows[name].mask(nothing)
     if isinstance(space, spaces.Series):
         window = space.length
     if window is not None and _is_frame(rows):
@@ -215,7 +221,9 @@ def _space(
     """The space of the rows of a file, learned from them."""
     if window is not None:
         _check_long(path, rows, window)
-        return spaces.Series.from_series(rows, window)
+        # As a list of one: so many columns as `window` are channels still.
+        several = [rows] if len(rows) > window else rows
+        return spaces.Series.from_series(several, window)
     if counts:
         return spaces.Counts.from_counts(rows)
     if rows.ndim == 1:
@@ -234,20 +242,25 @@ def _space(
         ) from error
 
 
-def _texts(space: spaces.Table) -> list[str]:
-    """Columns of words, some of which may look like numbers."""
-    return [
-        column.name
+def _texts(space: spaces.Table) -> dict[str, list[str]]:
+    """Columns of words, some of which may look like numbers, or like
+    nothing."""
+    return {
+        column.name: column.categories
         for column in space.columns
         if isinstance(column, spaces.Category)
         and isinstance(column.name, str)
         and isinstance(column.categories[0], str)
-    ]
+    }
 
 
 def _broken(space: spaces.Table, rows: Any) -> list[str]:
     """Columns of whole numbers whose holes are filled with others."""
-    whole = rows.select_dtypes("Int64").columns
+    whole = {
+        name
+        for name, kind in rows.dtypes.items()
+        if kind.kind in "iu" and not isinstance(kind, np.dtype)
+    }
     return [
         column.name
         for column in space.columns

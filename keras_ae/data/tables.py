@@ -1,8 +1,10 @@
 """Tables: `.csv`, `.tsv`, `.parquet`, as pandas reads them, but strictly."""
 
 import contextlib
+import functools
 import re
 import warnings
+from collections.abc import Callable
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?").fullmatch
+#: Words that pandas takes for nothing.
+NOTHING = frozenset(
+    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan"]
+    + ["1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None"]
+    + ["n/a", "nan", "null"]
+)
 _COMMA = r"\s*[+-]?(\d+|\d*,\d+)\s*"
 
 
@@ -34,13 +42,13 @@ def read_csv(
     Args:
         path: File. The delimiter is that of its first line; decimal commas
             are understood where fields are not parted by commas, and dates
-            such as 2026-01-31. Digits behind a zero, such as 00037, make a
-            column text; blanks around text are part of it, unless one
+            such as 2026-01-31. Digits behind a zero or a plus, such as 00037,
+            make a column text; blanks around text are part of it, unless one
             follows every delimiter of the first line.
         text: Columns that hold text, whatever it looks like: codes, numbers
-            of houses.
-        holes: Words that stand for nothing, beside empty fields, NA, NaN,
-            null and the like: `"?"`.
+            of houses, NA for Namibia.
+        holes: Words that stand for nothing, beside empty fields, and, but for
+            columns of `text`, NA, NaN, null and the like: `"?"`.
         drop: Columns to leave out.
         header: Whether the first line names the columns. By default it has
             to, without numbers.
@@ -53,8 +61,14 @@ def read_csv(
     unknown = sorted({*text} - {*names})
     if unknown:
         raise problems.unreadable(
-            path, f"columns of text among {names}", f"text={unknown}"
+            path,
+            f"the columns of text {unknown}",
+            f"the columns {problems.listed(names, 20)}",
         )
+    nothing = dict.fromkeys(names, {*NOTHING, *holes, *layout.blanks})
+    nothing |= dict.fromkeys(text, {"", *holes, *layout.blanks})
+    if indexed := names[0] == "" and len(names) > 1:
+        nothing[""] = {"", *layout.blanks}
     given = {
         "sep": delimiter,
         "encoding": encoding,
@@ -63,10 +77,12 @@ def read_csv(
         "names": names,
         # What `to_csv` writes: the first column, of the name "", is the index,
         # which is written again, since it has a name.
-        "index_col": 0 if names[0] == "" and len(names) > 1 else False,
+        "index_col": 0 if indexed else False,
+        "skiprows": layout.before,
         "skip_blank_lines": len(names) > 1,  # of one column, they are holes
         "skipinitialspace": layout.spaced,
-        "na_values": [*holes, *layout.blanks],
+        "keep_default_na": False,
+        "na_values": nothing,
         "nrows": layout.count,  # without the blank lines at the end
         "low_memory": False,
     }
@@ -76,16 +92,18 @@ def read_csv(
     expected = "a table of text"
     with problems.reading(path, expected, pandas.errors.ParserError):
         frame = pandas.read_csv(path, **given)
-        if delimiter != "," and _decimal_commas(frame, text):
-            given["decimal"] = ","
+        commas = delimiter != "," and _decimal_commas(frame, text)
+        if commas:
+            points, given["decimal"] = frame, ","
             frame = pandas.read_csv(path, **given)
-        if frame.select_dtypes("float").isna().any(axis=None):
-            nullable = pandas.read_csv(
-                path, dtype_backend="numpy_nullable", **given
-            )
-            frame = _whole_numbers(frame, nullable)
+            _check_commas(path, commas, points, frame)
+        frame = _whole_numbers(
+            frame, functools.partial(pandas.read_csv, path, **given)
+        )
     frame = without(path, frame, drop)
     for name in frame.columns.difference([*text], sort=False):
+        if frame[name].dtype.kind not in "biuf":  # 2**63 beside a hole
+            frame[name] = frame[name].mask(frame[name].isin(nothing[name]))
         frame[name] = _dates(frame[name])
         _check_one_type(path, frame[name])
     return frame, None
@@ -103,7 +121,8 @@ def read_parquet(
     pandas = problems.needed("pandas", "A table")
     problems.needed("pyarrow", "A Parquet file")
     with problems.reading(path, "a Parquet file", ValueError, OSError):
-        frame = pandas.read_parquet(path, engine="pyarrow")
+        read = functools.partial(pandas.read_parquet, path, engine="pyarrow")
+        frame = _whole_numbers(read(), read)
         for name in frame.columns:
             if pandas.api.types.infer_dtype(frame[name]) == "date":
                 frame[name] = pandas.to_datetime(frame[name])
@@ -135,15 +154,41 @@ def without(
 
 
 def _whole_numbers(
-    frame: "pd.DataFrame", nullable: "pd.DataFrame"
+    frame: "pd.DataFrame", read: Callable[..., "pd.DataFrame"]
 ) -> "pd.DataFrame":
-    """The table, whole numbers with holes as such, not as floats."""
-    whole = {
-        name: nullable[name].array
-        for name in frame.select_dtypes("float")
-        if nullable[name].dtype == "Int64" and frame[name].notna().any()
-    }
-    return frame.assign(**whole)
+    """The table, whole numbers with holes as such, not as floats; `read`
+    reads it once more."""
+    floats = frame.select_dtypes("float")
+    if not floats.isna().any(axis=None):
+        return frame
+    nullable = read(dtype_backend="numpy_nullable")
+    for name in floats:
+        if nullable[name].dtype.kind in "iu" and frame[name].notna().any():
+            frame[name] = nullable[name].array
+    return frame
+
+
+def _check_commas(
+    path: Path,
+    commas: list[str],
+    points: "pd.DataFrame",
+    frame: "pd.DataFrame",
+) -> None:
+    """Refuse numbers with a point beside those with a comma: 1.234 may be
+    thousands."""
+    others = [
+        name
+        for name in points.select_dtypes("number")
+        if frame[name].dtype.kind not in "biuf"
+    ]
+    if others:
+        raise problems.unreadable(
+            path,
+            "one decimal mark in all columns",
+            f"commas in {commas}, points in {others}",
+            "Write the numbers of all columns with the same mark, or say that "
+            f"a column is text: text=({others[0]!r},) (--text {others[0]}).",
+        )
 
 
 def _decimal_commas(frame: "pd.DataFrame", text: Collection[str]) -> list[str]:

@@ -259,7 +259,7 @@ def test_a_file_is_read_as_that_of_the_training_was(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "times", [["2026-01-31", "2026-02-01"], ["1/2/2026", "1/3/2026"], [3, 4]]
+    "times", [["2026-01-31", "2026-02-01"], ["1/2/2026", "1/13/2026"], [3, 4]]
 )
 def test_the_column_of_times_becomes_the_index(times):
     frame = pd.DataFrame({"v": [1, 2], "time": times})
