@@ -64,11 +64,12 @@ def decomposed_kl(
         C.2; here the mean over the choice of the example that it draws.
         https://arxiv.org/abs/1802.04942
     """
-    if not isinstance(posterior, tfd.Independent):
+    single, _ = _unwrapped(posterior)
+    if single is posterior or len(single.event_shape):
         raise TypeError(
             "The parts of the KL are those of single latents. Expected a "
-            "posterior that factorizes, `tfd.Independent`. Received: "
-            f"{type(posterior).__name__}"
+            "posterior that factorizes over numbers, `tfd.Independent` of "
+            f"scalars, such as 'gaussian'. Received: {type(single).__name__}"
         )
     rank = len(posterior.event_shape)
     own = replicas.gather(posterior.log_prob(z), -1)  # [(S,) N]
@@ -121,8 +122,12 @@ def covariance(
         Cov z = Cov_x E[z|x] + E_x Cov[z|x]
 
     Args:
-        posterior: q(z|x), batch `[B]`, event `[d]`, independent latents.
+        posterior: q(z|x), batch `[B]`; event `[d]`, or one of more axes,
+            taken as flat.
         means_alone: Whether the second part is left out.
+
+    Raises:
+        TypeError: If the posterior does not know its moments.
 
     Example:
         >>> q = tfd.Independent(tfd.Normal([[-1.0], [1.0]], 2.0), 1)
@@ -130,13 +135,18 @@ def covariance(
         (5.0, 1.0)
     """
     rank = len(posterior.event_shape)
-    mean = flat(posterior.mean(), rank)
+    try:
+        mean = flat(posterior.mean(), rank)
+        within = 0.0 if means_alone else _within(posterior)
+    except NotImplementedError as error:
+        raise TypeError(
+            "The covariance of codes needs that of each posterior. Expected a "
+            "posterior with known moments, such as 'gaussian' or "
+            f"'full_gaussian'. Received: {type(posterior).__name__} ({error})"
+        ) from error
     centered = mean - replicas.mean(mean)
     between = replicas.mean(centered[:, :, None] * centered[:, None, :])
-    if means_alone:
-        return between
-    variance = replicas.mean(flat(posterior.variance(), rank))
-    return between + tf.linalg.diag(variance)
+    return between + within
 
 
 def from_identity(covariance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -158,6 +168,27 @@ def flat(z: tf.Tensor, rank: int) -> tf.Tensor:
     lead = tf.shape(z)[: len(z.shape) - rank]
     latents = z.shape[len(z.shape) - rank :].num_elements()
     return tf.reshape(z, tf.concat([lead, [latents]], 0))
+
+
+def _unwrapped(law: tfd.Distribution) -> tuple[tfd.Distribution, int]:
+    """What is independent, and of how many axes."""
+    axes = 0
+    while hasattr(law, "reinterpreted_batch_ndims"):
+        axes += int(tf.get_static_value(law.reinterpreted_batch_ndims))
+        law = law.distribution
+    return law, axes
+
+
+def _within(posterior: tfd.Distribution) -> tf.Tensor:
+    """E_x Cov[z|x], `[d, d]`: of independent vectors one block each."""
+    single, axes = _unwrapped(posterior)
+    if not len(single.event_shape):
+        return tf.linalg.diag(replicas.mean(flat(posterior.variance(), axes)))
+    blocks = replicas.mean(single.covariance())  # [..., k, k]
+    blocks = tf.unstack(tf.reshape(blocks, [-1, *blocks.shape[-2:]]))
+    return tf.linalg.LinearOperatorBlockDiag(
+        [tf.linalg.LinearOperatorFullMatrix(block) for block in blocks]
+    ).to_dense()
 
 
 def _shares(size: tf.Tensor, examples: int | tf.Tensor) -> tf.Tensor:

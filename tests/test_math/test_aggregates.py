@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.math import aggregates
+from keras_ae.parts import heads
 
 tfd = tfp.distributions
 RNG = np.random.default_rng(0)
@@ -83,10 +84,43 @@ def test_total_correlation_of_a_normal_is_known():
     assert abs(found.mean() - expected) < 4 * error
 
 
-def test_posteriors_that_do_not_factorize_are_refused():
-    q = tfd.MultivariateNormalDiag(tf.zeros([4, 3]))
-    with pytest.raises(TypeError, match="factorizes"):
-        aggregates.decomposed_kl(q, PRIOR, q.mean())
+@pytest.mark.parametrize(
+    "q",
+    [
+        tfd.MultivariateNormalDiag(tf.zeros([4, 3])),
+        tfd.Independent(tfd.PowerSpherical(tf.eye(3), 9.0), 0),
+        tfd.Independent(tfd.Dirichlet(tf.ones([4, 2, 3])), 1),
+    ],
+    ids=lambda q: q.name,
+)
+def test_posteriors_that_do_not_factorize_are_refused(q):
+    with pytest.raises(TypeError, match="factorizes over numbers.*Received"):
+        aggregates.decomposed_kl(q, PRIOR, q.sample(seed=0))
+
+
+@pytest.mark.parametrize("axes", [0, 1])
+@pytest.mark.parametrize("name", ["full_gaussian", "power_spherical"])
+def test_covariance_within_posteriors_is_that_of_draws(name, axes):
+    head = heads.get(name)
+    shape = (4, 2, 3) if axes else (4, 3)
+    parts = [
+        tf.constant(RNG.normal(size=(*shape[:-1], size)), tf.float32)
+        for size in head.sizes(3)
+    ]
+    q = head(*parts, rank=1 + axes)
+    z = q.sample(100_000, seed=(0, 1)).numpy().reshape(-1, 3 * (1 + axes))
+    # 5 standard errors of a mean of products of deviation below 4.
+    np.testing.assert_allclose(
+        aggregates.covariance(q),
+        np.cov(z.T, bias=True),
+        atol=5 * 4 / np.sqrt(len(z)),
+    )
+
+
+def test_posteriors_without_moments_are_refused():
+    q = heads.WrappedNormal()(tf.zeros([4, 3]), tf.zeros([4, 3]), rank=1)
+    with pytest.raises(TypeError, match="known moments.*Received"):
+        aggregates.covariance(q)
 
 
 def test_permuted_codes_keep_each_latent_and_lose_the_rest():
