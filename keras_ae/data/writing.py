@@ -1,5 +1,7 @@
 """`write`: answers of a model as a file, whole or not at all."""
 
+import csv
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,12 +35,14 @@ def write(
         path: File, or folder, to write; files there are replaced.
         answer: DataFrame or Series of pandas, array, or sparse matrix.
         names: What the rows are called: the index of a table, the names of
-            images. Defaults to their numbers, or the answer's own index.
+            images, to which `.png` is added or becomes their suffix. Defaults
+            to their numbers, or the answer's own index.
         name: Of an array in a table: the column of one axis; of more, the
             columns are `x0`, `x1`, ..., or have these names.
 
     Raises:
-        ValueError: If such a file does not hold the answer.
+        ValueError: If such a file does not hold the answer, or two columns,
+            or two images, would have one name.
         ImportError: Without `pip install 'keras-ae[data]'`, if that is needed.
 
     Example:
@@ -92,12 +96,14 @@ def is_data(path: str | Path) -> bool:
 
 def _write_csv(path: Path, frame: "pd.DataFrame") -> None:
     sep = "\t" if path.suffix.lower() == ".tsv" else ","
-    frame.to_csv(path, sep=sep, index=_has_index(frame))
+    kept = {"sep": sep, "index": _has_index(frame), "lineterminator": "\n"}
+    frame.to_csv(path, **kept)
+    if b"\r" in path.read_bytes():  # it ends a line, unless it is quoted
+        frame.to_csv(path, quoting=csv.QUOTE_NONNUMERIC, **kept)
 
 
 def _write_parquet(path: Path, frame: "pd.DataFrame") -> None:
     problems.needed("pyarrow", "A Parquet file")
-    frame = frame.set_axis(frame.columns.map(str), axis=1)
     frame.to_parquet(path, engine="pyarrow", index=_has_index(frame))
 
 
@@ -138,6 +144,13 @@ def _frame(
 ) -> "pd.DataFrame":
     """An answer as a table."""
     pandas = problems.needed("pandas", "A table")
+    if isinstance(answer, list) and any(hasattr(a, "iloc") for a in answer):
+        raise ValueError(
+            f"{path.name!r} holds one table. Expected one answer. Received: a "
+            f"list of {len(answer)} of them. Write each to a file of its own, "
+            "or all of them as one: pandas.concat(answer, keys=range("
+            f"{len(answer)}), names=['draw', 'row'])."
+        )
     if isinstance(answer, pandas.Series):
         answer = answer.to_frame()
     if not isinstance(answer, pandas.DataFrame):
@@ -151,16 +164,32 @@ def _frame(
         columns = [name] if isinstance(name, str) else [*name]
         if answer.ndim > 1 and isinstance(name, str):
             columns = [f"{name}{i}" for i in range(answer.shape[-1])]
+        if answer.ndim == 3 and names is not None:
+            raise ValueError(
+                f"{path.name!r} holds windows one after the other, whose rows "
+                "are called by window and step. Expected no `names`. "
+                f"Received: {len(names)} of them. Leave `names` away."
+            )
         if answer.ndim == 3:
             names = pandas.MultiIndex.from_product(
                 map(range, answer.shape[:2]), names=("window", "step")
             )
             answer = answer.reshape(-1, answer.shape[-1])
         answer = pandas.DataFrame(answer, columns=columns)
-    if names is None:
-        return answer
-    is_index = isinstance(names, pandas.Index)
-    return answer.set_axis(names if is_index else pandas.Index(names))
+    if names is not None:
+        is_index = isinstance(names, pandas.Index)
+        answer = answer.set_axis(names if is_index else pandas.Index(names))
+    answer = answer.set_axis(answer.columns.map(str), axis=1)
+    own = answer.index.names if _has_index(answer) else []
+    taken = ["" if n is None else str(n) for n in own] + [*answer.columns]
+    twice = [n for n, count in Counter(taken).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"{path.name!r} would have columns of one name. Expected a name "
+            "of its own for each, the index too. Received: twice "
+            f"{problems.listed(twice)}. Rename them, or the index."
+        )
+    return answer
 
 
 def _has_index(frame: "pd.DataFrame") -> bool:
@@ -186,7 +215,7 @@ def _named_images(
     folder: Path, answer: Any, names: Sequence[str] | None
 ) -> dict[str, np.ndarray]:
     """File name to pixels."""
-    problems.needed("PIL.Image", "A folder of images")
+    Image = problems.needed("PIL.Image", "A folder of images")
     answer = np.asarray(answer)
     channels = answer.shape[-1] if answer.ndim == 4 else None
     if answer.dtype != np.uint8 or channels not in (1, 3, 4):
@@ -200,5 +229,16 @@ def _named_images(
         names = [f"{i:0{digits}d}" for i in range(len(answer))]
     if channels == 1:
         answer = answer[..., 0]
-    files_of = [f"{Path(name).with_suffix('')}.png" for name in names]
-    return dict(zip(files_of, answer, strict=True))
+    found: dict[str, str] = {}  # file to name
+    for name in map(str, names):
+        path = Path(name)
+        known = path.suffix.lower() in Image.registered_extensions()
+        file = str(path.with_suffix("") if known else path) + ".png"
+        if file in found:
+            raise ValueError(
+                f"{str(folder)!r} would hold two images in one file. Expected "
+                "names that differ before their suffix. Received: "
+                f"{found[file]!r} and {name!r}, both {file!r}. Rename one."
+            )
+        found[file] = name
+    return dict(zip(found, answer, strict=True))
