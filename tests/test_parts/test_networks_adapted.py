@@ -245,3 +245,22 @@ def test_the_decoder_of_every_variant_starts_from_data(name):
         np.testing.assert_allclose(
             bias[: x[0].size], first[0].ravel(), rtol=1e-5, atol=1e-6
         )
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("scale", ["shared", "learned", 0.5])
+def test_log_normals_start_alike_in_every_unit(scale, unit):
+    x = unit * np.exp(0.1 * np.random.default_rng(0).normal(size=(4000, 3)))
+    head = keras_ae.heads.LogNormal(
+        scale, start=None if isinstance(scale, float) else "data"
+    )
+    model = keras_ae.VAE.create((3,), 2, hidden=(8,), likelihood=head, seed=0)
+    kernel = model.decoder.projection.kernel
+    kernel.assign(0 * kernel)  # a network that does not stray from its bias
+    model.decoder.adapt(x)
+    found = model.decode(np.zeros([1, 2], "float32"))
+    np.testing.assert_allclose(found.mean()[0], x.mean(axis=0), rtol=1e-3)
+    # That of the logarithm is 0.1; of 4,000, to one part in 90.
+    expected = 0.5 if isinstance(scale, float) else 0.1
+    deviation = found.distribution.scale
+    np.testing.assert_allclose(deviation, 0 * deviation + expected, rtol=0.04)

@@ -159,9 +159,10 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
         Args:
             mean: Of each value, shape that of one example, or of its last
                 axis where the projection's bias is the same at all places.
-            variance: Squared error to expect at first, the same shape: the
-                variance of the data about `mean`, and that of what an
-                untrained network says about it.
+            variance: Squared error to expect at first, the same shape, in
+                units of the first part: what `in_own_units` makes of the
+                variance of the data, and the mean square of what an untrained
+                network says.
 
         Returns:
             Number of a part -> the bias, shaped like `mean`, at which the
@@ -169,6 +170,14 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
         """
         del mean, variance  # by default nothing starts from data
         return {}
+
+    def in_own_units(
+        self, mean: np.ndarray, variance: np.ndarray
+    ) -> np.ndarray:
+        """The variance of data about their mean, in the units of the first
+        part; by default those are the data's."""
+        del mean
+        return variance
 
     def of_deviation(
         self, deviation: float | np.ndarray

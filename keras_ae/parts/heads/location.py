@@ -19,6 +19,7 @@ from keras_ae.parts.heads.base import Range
 tfd = tfp.distributions
 
 UNIT_SCALE = math.log(math.expm1(1.0))  # its softplus is 1
+TINY = float(np.finfo(np.float32).tiny)
 
 
 class BaseLocationScale(BaseHead):
@@ -352,8 +353,10 @@ class LogNormal(BaseLocationScale):
     `Gaussian`, in units of the logarithm.
 
     Formula:
-        start = sqrt(log(1 + variance / mean**2)) for `start="data"`, and the
-        bias log(mean) - start**2 / 2: the moments of the data.
+        start = sqrt(mean of log(1 + variance / mean**2) + mean of f(z)**2)
+
+        for `start="data"`, and the bias log(mean) - scale**2 / 2: the moments
+        of the data, and how far an untrained decoder f strays from its bias.
 
     Example:
         >>> head = LogNormal(scale=0.5)(tf.math.log([[3.0]]), rank=1)
@@ -364,13 +367,20 @@ class LogNormal(BaseLocationScale):
     range = Range("log-normal", "positive values", low=0, open_low=True)
     of_deviation = BaseHead.of_deviation  # the location is that of logarithms
 
+    def in_own_units(
+        self, mean: np.ndarray, variance: np.ndarray
+    ) -> np.ndarray:
+        """See `BaseHead.in_own_units`; of the logarithm."""
+        return np.log1p(variance / np.maximum(mean, TINY) ** 2)
+
     def start_from(
         self, mean: np.ndarray, variance: np.ndarray
     ) -> dict[int, np.ndarray]:
         """See `BaseHead.start_from`."""
-        mean = np.maximum(mean, np.finfo(np.float32).tiny)
-        spread = np.log1p(variance / mean**2)
-        return super().start_from(np.log(mean) - spread / 2, spread)
+        fixed = isinstance(self.scale, float)
+        square = self.scale**2 if fixed else np.mean(variance)
+        loc = np.log(np.maximum(mean, TINY)) - square / 2
+        return super().start_from(loc, variance)
 
     def family(self, loc: tf.Tensor, scale: tf.Tensor) -> tfd.Distribution:
         """See `BaseLocationScale.family`."""

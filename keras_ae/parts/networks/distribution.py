@@ -157,8 +157,9 @@ class DistributionNetwork(AutoConfig, keras.Layer):
         mean, variance = _moments(
             rows, self.event_shape[-1:] if last else self.event_shape
         )
+        spread = self._spread().reshape(mean.shape)
         found = self.head.start_from(
-            mean, variance + self._spread().reshape(mean.shape)
+            mean, self.head.in_own_units(mean, variance) + spread
         )
         parts = np.split(first, np.cumsum(self.widths)[:-1])
         for i, part in found.items():
