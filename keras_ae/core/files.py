@@ -35,7 +35,8 @@ def replacing(path: str | Path, last: str = "") -> Iterator[Path]:
     """Write a file, or the files of a folder, whole or not at all.
 
     When the block ends well, what it wrote is flushed and put into place; of
-    a folder that exists, other files stay. When not, nothing is left of it.
+    a folder that exists, and of those in it, other files stay. When not,
+    nothing is left of it.
 
     Args:
         path: File or folder. Missing folders above it are made.
@@ -81,6 +82,28 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file, whole or not at all. See `replacing`."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def check_folder(folder: str | Path) -> None:
+    """Refuse a path where no folder can be written, before there is work.
+
+    Raises:
+        ValueError: If it is, or is below, a file, or there is no right to
+            write; the message says which.
+    """
+    path = Path(os.path.realpath(folder))
+    home = next(p for p in (path, *path.parents) if p.exists())
+    received = f"{str(home)!r}, which is a file"
+    try:
+        if home.is_dir():
+            tempfile.TemporaryDirectory(prefix=PART, dir=home).cleanup()
+            return
+    except OSError as error:
+        received = f"{error.strerror or error}, {str(home)!r}"
+    raise ValueError(
+        f"The folder {str(folder)!r} cannot be written. Expected a folder, or "
+        f"a place for one. Received: {received}. Name another folder."
+    )
 
 
 def settle(folder: str | Path) -> None:
@@ -168,13 +191,20 @@ def _move_all(folder: Path) -> None:
         last = new.name.removeprefix(NEW)
         if last and (new / last).exists():
             (folder / last).unlink(missing_ok=True)
-        for part in sorted(new.iterdir(), key=lambda part: part.name == last):
-            place = folder / part.name
-            if part.is_dir() and place.is_dir():
-                shutil.rmtree(place)
+        _merge(new, folder, last)
+
+
+def _merge(new: Path, folder: Path, last: str = "") -> None:
+    """Move what is in a new folder into another, whose other files stay, in
+    the folders in it too."""
+    for part in sorted(new.iterdir(), key=lambda part: part.name == last):
+        place = folder / part.name
+        if part.is_dir() and place.is_dir():
+            _merge(part, place)
+        else:
             os.replace(part, place)
-        _flush(folder)
-        new.rmdir()
+    _flush(folder)
+    new.rmdir()
 
 
 @contextlib.contextmanager

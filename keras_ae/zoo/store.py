@@ -15,6 +15,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,18 +206,24 @@ def _migrated(folder: Path, scratch: Path) -> Path:
     return copy
 
 
-def check_place(folder: str | Path) -> None:
-    """Refuse a folder in which a preset would replace files of something
-    else.
+def check_place(folder: str | Path, pictures: Iterable[str] = ()) -> None:
+    """Refuse a folder that cannot be written, or in which a preset would
+    replace files of something else.
+
+    Args:
+        folder: It need not exist.
+        pictures: Names of the files that come with the preset.
 
     Raises:
-        ValueError: If it holds some of their names, and is no preset.
+        ValueError: If it holds some of their names, and is no preset; or is
+            no place for a folder.
     """
     folder = Path(folder)
+    files.check_folder(folder)
     files.settle(folder)
     names = [
         name
-        for name in (CONFIG, WEIGHTS, cards.CARD)
+        for name in (CONFIG, WEIGHTS, cards.CARD, *pictures)
         if (folder / name).exists()
     ]
     if names and not (folder / METADATA).exists():
@@ -253,7 +260,7 @@ def save(
         )
     finite.check_weights(model)
     trust.check_layers(model)
-    check_place(folder)
+    check_place(folder, pictures or ())
     config = _strip(keras.saving.serialize_keras_object(model))
     what = f"{model.name!r} cannot be saved as a preset: its config"
     trust.check_classes(config, what)

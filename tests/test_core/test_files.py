@@ -63,8 +63,7 @@ def test_a_file_is_the_old_or_the_new_one_at_every_step(tmp_path, there):
 def test_a_folder_is_the_old_or_the_new_one_at_every_step(tmp_path, there):
     folder = tmp_path / "folder"
     before = OLD if there else {}
-    # Other files stay, a tree is replaced as a whole.
-    after = {k: v for k, v in before.items() if k != "tree/x"} | NEW
+    after = before | NEW  # other files stay, those of a tree too
 
     def prepare():
         shutil.rmtree(folder, ignore_errors=True)
@@ -111,7 +110,7 @@ def test_settling_may_be_killed_too(tmp_path):
         shutil.rmtree(folder)
         shutil.copytree(decided, folder)
 
-    after = {k: v for k, v in OLD.items() if k != "tree/x"} | NEW
+    after = OLD | NEW
     count = 0
     for _ in dying.deaths(again, lambda: files.settle(folder)):
         count += 1
@@ -142,6 +141,25 @@ def test_an_error_leaves_nothing(tmp_path):
         raise KeyError
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_what_is_no_place_for_a_folder_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "file.txt"
+    file.write_text("mine")
+    for path in file, file / "new" / "folder":
+        with pytest.raises(ValueError, match=r"file.txt', which is a file"):
+            files.check_folder(path)
+    files.check_folder(tmp_path)
+    files.check_folder(tmp_path / "new" / "folder")
+    assert read(tmp_path) == {"file.txt": "mine"}
+    assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+
+    def read_only(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "mkdir", read_only)
+    with pytest.raises(ValueError, match=r"Received: Read-only file system, '"):
+        files.check_folder(tmp_path / "new")
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
