@@ -143,3 +143,27 @@ def test_bad_types_are_refused():
         TopK(2.5)
     with pytest.raises(TypeError, match="sparsity"):
         sparsity.get(0.1)
+
+
+def test_a_threshold_that_reached_zero_comes_back():
+    part = sparsity.JumpReLU(threshold=0.01, bandwidth=0.1)
+    part.build((None, 2))
+    optimizer = keras.optimizers.SGD(1.0)
+    optimizer.apply([tf.ones(2)], [part.thresholds])
+    np.testing.assert_array_equal(part.thresholds, [0.0, 0.0])
+    before = tf.constant([[0.02, 0.2], [0.04, 0.3], [-0.01, -0.2]])
+    with tf.GradientTape() as tape:
+        penalty = tf.reduce_sum(part.penalty(None, before))
+    gradient = tape.gradient(penalty, part.thresholds.value)
+    # Three of the first unit's numbers are within half a bandwidth of 0.
+    np.testing.assert_allclose(gradient, [-3 / 0.1, 0.0], rtol=1e-6)
+    optimizer.apply([gradient], [part.thresholds])
+    assert part.thresholds.numpy()[0] > 0
+
+
+def test_thresholds_below_zero_are_none():
+    part = sparsity.JumpReLU()
+    part.build((None, 3))
+    part.thresholds.assign([-1.0, 0.0, 1.0])
+    code = part.code(tf.constant([[-0.5, 0.5, 0.5], [0.5, -0.5, 1.5]]))
+    np.testing.assert_allclose(code, [[0, 0.5, 0], [0.5, 0, 1.5]])

@@ -63,6 +63,7 @@ class JumpReLU(BaseSparsity, keras.Layer):
         self.thresholds = self.add_weight(
             shape=shape,
             initializer=keras.initializers.Constant(self.threshold),
+            constraint=keras.constraints.NonNeg(),
             name="thresholds",
         )
         self.built = True
@@ -82,8 +83,9 @@ class JumpReLU(BaseSparsity, keras.Layer):
 
     def positive(self) -> tf.Tensor:
         """The thresholds, `[..., d]`: below 0 they would be none."""
-        # Not their logarithms: small ones would hardly move.
-        return tf.nn.relu(tf.convert_to_tensor(self.thresholds))
+        # Not their logarithms: small ones would hardly move. Unlike that of
+        # relu, the gradient at 0, where the constraint holds them, is 1.
+        return tf.maximum(tf.convert_to_tensor(self.thresholds), 0.0)
 
 
 @registry.register("gated")
