@@ -5,6 +5,9 @@ from collections.abc import Callable
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae.math import densities
+from keras_ae.math import divergences
+
 tfd = tfp.distributions
 
 
@@ -40,6 +43,8 @@ def importance_weights(
     Formula:
         log w = log p(x|z) + log p(z) - log q(z|x)
 
+        of a point mass, all of whose draws are one, log p(x|z) - KL(q || p)
+
     Args:
         x: Targets, `[B, event]`.
         z: Draws of the posterior, `[(S,) B, d]`.
@@ -54,7 +59,10 @@ def importance_weights(
     Reference: Burda, Grosse, Salakhutdinov, 2016. Importance Weighted
         Autoencoders, equation 8. https://arxiv.org/abs/1509.00519
     """
-    log_joint = likelihood.log_prob(x) + prior.log_prob(z)
+    log_px = likelihood.log_prob(x)
+    if densities.is_point(posterior):
+        return log_px - divergences.kl_divergence(posterior, prior, z)
+    log_joint = log_px + prior.log_prob(z)
     if path_alone:
         return log_joint - path_log_prob(posterior, z)
     return log_joint - posterior.log_prob(z)

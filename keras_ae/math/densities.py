@@ -53,6 +53,13 @@ def masked(
     return tfd.Independent(hidden, rank - own)
 
 
+def is_point(distribution: tfd.Distribution) -> bool:
+    """Whether it is a point mass."""
+    while hasattr(distribution, "reinterpreted_batch_ndims"):
+        distribution = distribution.distribution
+    return isinstance(distribution, tfd.Deterministic)
+
+
 class Blocks(tfd.Blockwise):
     """`tfd.Blockwise` whose density is the sum of the blocks' alone: TFP's
     splits seeds beside it, which ONNX and LiteRT have not."""

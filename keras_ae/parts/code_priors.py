@@ -166,8 +166,23 @@ class MaskedConvolution(BaseCodePrior):
         return x
 
 
+class CodeMass(tfd.Independent):
+    """A point mass at a code that knows its `indices`: a code that is a sum
+    of others may have several."""
+
+    def __init__(
+        self,
+        distribution: tfd.Distribution,
+        reinterpreted_batch_ndims: int | None = None,
+        indices: tf.Tensor | None = None,
+    ):
+        self.indices = indices
+        super().__init__(distribution, reinterpreted_batch_ndims)
+
+
 class Codes(draws.Own):
-    """A distribution over vectors of a codebook, by their numbers.
+    """A distribution over vectors of a codebook, by their numbers; of vectors
+    alone, by those that the codebook gives them.
 
     Args:
         prior: p(k).
@@ -192,8 +207,12 @@ class Codes(draws.Own):
         shares = draws.uniform([n, self._prior.places], seed)
         return self._codebook.lookup(self._prior.chosen(shares))
 
+    def of_numbers(self, indices: tf.Tensor) -> tf.Tensor:
+        """log p(k), `[(S...,) B]`."""
+        return self._prior.log_prob(indices)
+
     def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
-        return self._prior.log_prob(self._codebook.indices(z))
+        return self.of_numbers(self._codebook.indices(z))
 
     def _batch_shape(self) -> tf.TensorShape:
         return tf.TensorShape([])
@@ -206,6 +225,15 @@ class Codes(draws.Own):
 
     def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant(self._prior.event_shape, tf.int32)
+
+
+@tfd.RegisterKL(CodeMass, Codes)
+def _kl(q: CodeMass, p: Codes, name: str | None = None) -> tf.Tensor:
+    """What the numbers cost, `[B]`."""
+    del name
+    if q.indices is None:
+        raise NotImplementedError("The numbers of the codes are not known.")
+    return -p.of_numbers(q.indices)
 
 
 def get(identifier: str | dict | BaseCodePrior) -> BaseCodePrior:

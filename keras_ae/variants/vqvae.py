@@ -103,7 +103,7 @@ class VQVAE(Autoencoder):
     def posterior(self, batch: Batch, moment: Moment) -> tfd.Distribution:
         """A point mass at the nearest codes, `[B, ..., d]`, with the gradient
         of the encoder's output."""
-        return self._mass(self.quantized(batch, moment)["quantized"])
+        return self._mass(self.quantized(batch, moment))
 
     def forward(self, batch: Batch, moment: Moment) -> Forward:
         """See `BaseAutoencoder.forward`; `extras` has what `quantized`
@@ -113,7 +113,7 @@ class VQVAE(Autoencoder):
         likelihood = self.likelihood(code, batch, moment)
         return Forward(
             batch,
-            self._mass(code),
+            self._mass(extras),
             code,
             self.p_z(),
             self.observed(likelihood, batch),
@@ -184,6 +184,7 @@ class VQVAE(Autoencoder):
     def _codes(self, x: Rows) -> tf.Tensor:
         return self.quantized(self.batch(x), self.moment())["indices"]
 
-    def _mass(self, code: tf.Tensor) -> tfd.Distribution:
+    def _mass(self, found: dict[str, tf.Tensor]) -> tfd.Distribution:
+        mass = densities.PointMass(found["quantized"])
         rank = len(self.encoder.event_shape)
-        return tfd.Independent(densities.PointMass(code), rank)
+        return code_priors.CodeMass(mass, rank, found["indices"])

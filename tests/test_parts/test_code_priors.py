@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_ae
+from keras_ae.analysis import evaluation
 from keras_ae.contract import tools
 from keras_ae.parts import code_priors
 from keras_ae.parts import codebooks
@@ -87,3 +88,38 @@ def test_bits_of_codes_learn_and_codes_do_not():
     assert model.sample(2, seed=0).shape == (2, 8)
     with pytest.raises(TypeError, match="has no prior to draw from. Expected"):
         keras_ae.VQVAE.create((8,), (2, 2), hidden=(8,)).sample(2)
+
+
+def test_sums_of_codes_are_priced_by_the_numbers_that_made_them():
+    """Coded once more, a sum may be one of other codes."""
+    model = keras_ae.VQVAE.create(
+        (6,),
+        (2, 2),
+        hidden=(8,),
+        codebook={"residual": {"table": {"ema": {"size": 4}}, "depth": 3}},
+        prior={"causal_transformer": {"width": 8, "depth": 1}},
+        seed=0,
+    )
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 6)).astype("float32")
+    model.build_on(x)
+    for table in model.codebook.tables:
+        table.table.assign(rng.normal(size=(4, 2)))
+    for weight in model.prior.weights:
+        weight.assign(rng.normal(scale=0.7, size=weight.shape))
+    numbers = model.codes(x)
+    code = model.codebook.lookup(numbers)
+    again = model.codebook.indices(code)
+    assert (again.numpy() != numbers).any()
+    cost = -model.prior.log_prob(tf.constant(numbers)).numpy()
+    np.testing.assert_allclose(model.objective(x)["prior"], cost, rtol=1e-5)
+    # The cost of a sum of numbers, and the density at it.
+    log_px = model.decode(code).log_prob(x).numpy()
+    terms = model.score_terms(x)
+    np.testing.assert_allclose(terms["kl"], cost, rtol=1e-5)
+    for found in (
+        model.score_samples(x),
+        evaluation.elbo(model, x),
+        evaluation.log_likelihood(model, x, samples=2),
+    ):
+        np.testing.assert_allclose(found, log_px - cost, rtol=1e-5)
