@@ -8,6 +8,8 @@ import tensorflow_probability as tfp
 
 from keras_ae.core import validation
 from keras_ae.core.registry import register
+from keras_ae.math import quantization
+from keras_ae.model.batch import Forward
 from keras_ae.model.batch import Moment
 from keras_ae.parts import heads
 from keras_ae.parts import networks
@@ -30,7 +32,9 @@ class CategoricalVAE(VAE):
     gives way to their softmax, whose gradient is that of the logits; the lower
     its temperature, the nearer to classes, and the larger the variance of the
     gradient. Everywhere else codes are drawn as classes, so that `evaluate`
-    gives the bound. `embed` gives the classes' probabilities.
+    gives the bound. `embed` gives the classes' probabilities. Of a prior whose
+    KL has no closed form the KL is that of the classes drawn, in training too;
+    its gradient is that of the softmax, as if it had been drawn.
 
     Formula:
         z = softmax((logits(x) + g) / temperature),  g ~ Gumbel(0, 1)
@@ -81,3 +85,13 @@ class CategoricalVAE(VAE):
         seed = moment.seed(len(posterior.event_shape))
         scores = posterior.distribution.perturbed(self.sample_shape, seed)
         return tf.nn.softmax(scores / self.temperature(moment.step))
+
+    def loss_terms(
+        self, forward: Forward, moment: Moment
+    ) -> dict[str, tf.Tensor]:
+        """See `BaseAutoencoder.loss_terms`; laws of classes have no
+        probabilities of soft draws."""
+        z = forward.latent
+        drawn = tf.one_hot(tf.argmax(z, axis=-1), z.shape[-1])
+        drawn = quantization.straight_through(z, drawn)
+        return super().loss_terms(forward._replace(latent=drawn), moment)

@@ -76,6 +76,28 @@ def test_the_divergence_is_the_entropy_that_is_missing(model):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_a_divergence_without_closed_form_is_the_sum_over_all_codes(training):
+    model = made(prior={"vamp": {"components": 3}}, samples=4000)
+    rng = np.random.default_rng(0)
+    x = rows(2)
+    model.build_on(x)
+    for weight in model.encoder.weights:
+        weight.assign(rng.normal(scale=0.7, size=weight.shape))
+    pseudo = (rng.uniform(size=(3, 8)) < 0.5).astype("float32")
+    model.prior.pseudo_inputs.assign(pseudo)
+
+    def shares(x):  # of each code, [N, 9]
+        a, b = np.moveaxis(model.embed(x).astype("float64"), 1, 0)
+        return (a[:, :, None] * b[:, None, :]).reshape(len(x), 9)
+
+    q, p = shares(x), shares(pseudo).mean(axis=0)
+    expected = (q * np.log(q / p)).sum(axis=1)
+    found = model.objective(x, training=training)["kl"].numpy()
+    error = found.std(axis=0) / np.sqrt(4000)
+    assert (np.abs(found.mean(axis=0) - expected) < 5 * error).all()
+
+
 def test_the_likelihood_is_the_sum_over_all_codes(model):
     x = rows()
     p_x = model.decode(codes())
