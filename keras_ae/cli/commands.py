@@ -1,6 +1,7 @@
 """What the command line does, one function `run_...` for each command."""
 
 import argparse
+import inspect
 import sys
 import warnings
 from pathlib import Path
@@ -141,9 +142,7 @@ def run_reconstruct(arguments: argparse.Namespace) -> None:
 def run_sample(arguments: argparse.Namespace) -> None:
     """Draw new images, or write new examples to a file."""
     model = store.load(arguments.preset)
-    options = {}
-    if arguments.condition is not None:
-        options["condition"] = training.value(arguments.condition)
+    options = _condition(model, arguments)
     if file_commands.is_data_file(arguments.out):
         options |= {"n": arguments.n, "seed": arguments.seed}
         file_commands.sample_to_file(
@@ -269,6 +268,20 @@ def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
         )
         return model, ((found.rows, None), (found.rows, None))
     return model, splits.of(data)[1]
+
+
+def _condition(model: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `sample` is told, if the model is told something."""
+    given = arguments.condition
+    wanted = "condition" in inspect.signature(model.sample).parameters
+    if wanted != (given is not None):
+        raise ValueError(
+            f"The examples of {arguments.preset!r} are those of "
+            f"{'a' if wanted else 'no'} condition. Expected "
+            f"{'a class, --condition 3' if wanted else 'no --condition'}. "
+            f"Received: {'none' if given is None else given}"
+        )
+    return {"condition": training.value(given)} if wanted else {}
 
 
 def _matching(pattern: str) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_ae import data
 from keras_ae import spaces
 from keras_ae.model import compiled
@@ -116,6 +118,24 @@ def _is_long(model: BaseAutoencoder, rows: Any) -> bool:
     return isinstance(space, spaces.Series) and space.is_long(rows)
 
 
+def _starts(space: spaces.Series, total: int) -> np.ndarray:
+    """The points of a long series that its windows begin with."""
+    places = spaces.Series(space.length, stride=space.stride)
+    return places.windows(np.arange(total))[:, 0, 0]
+
+
+def _pixels(
+    out: str, space: spaces.Image, found: data.Data | None
+) -> np.dtype | type:
+    """What the values of images are written as: bytes in a folder; in an
+    array what was read, and levels of new ones."""
+    if not data.is_data(out):
+        return np.uint8
+    if found is None:
+        return np.min_scalar_type(space.levels - 1)
+    return found.rows.dtype
+
+
 def _write(
     out: str,
     model: BaseAutoencoder,
@@ -127,10 +147,10 @@ def _write(
     names = None
     if found is not None and not hasattr(answer, "columns"):
         names = getattr(found.rows, "index", found.names)
-        if names is not None:
-            names = names[: len(answer)]  # windows by their first points
+        if names is not None and len(names) != len(answer):
+            names = names[_starts(model.space, len(names))]
     image = isinstance(model.space, spaces.Image)
     if image and answer.ndim == len(model.space.shape) + 1:
-        answer = model.space.array(answer, "uint8")
+        answer = model.space.array(answer, _pixels(out, model.space, found))
     data.write(out, answer, names, name)
     print(f"Wrote {out}.")

@@ -234,7 +234,7 @@ def _parsers(
     added.add_argument(
         "--data", help="data set (default: that of the preset's recipe)"
     )
-    added.add_argument("--rows", type=int, help="use the first rows only")
+    added.add_argument("--rows", type=_count, help="use the first rows only")
     added.add_argument(
         "--samples",
         type=int,
@@ -243,7 +243,7 @@ def _parsers(
     figures(added)
     added = preset("report", "write all figures and pictures of a model")
     added.add_argument("--data", help="as in `evaluate`")
-    added.add_argument("--rows", type=int, help="use the first rows only")
+    added.add_argument("--rows", type=_count, help="use the first rows only")
     added.add_argument(
         "--samples",
         type=int,
@@ -266,7 +266,9 @@ def _parsers(
     )
     added = preset("reconstruct", "draw test images and reconstructions")
     added.add_argument("--data", help="as in `evaluate`")
-    added.add_argument("-n", type=int, default=10, help="images (default: 10)")
+    added.add_argument(
+        "-n", type=_count, default=10, help="images (default: 10)"
+    )
     picture(added)
     for name, text in _ON_FILES.items():
         added = preset(name, text)
@@ -274,7 +276,7 @@ def _parsers(
         added.add_argument("--out", required=True, help="file to write")
         add_file_options(added)
     added = preset("sample", "draw new images, or write new rows to a file")
-    added.add_argument("-n", type=int, default=16, help="how many [16]")
+    added.add_argument("-n", type=_count, default=16, help="how many [16]")
     added.add_argument("--seed", type=int, default=0, help="(default: 0)")
     added.add_argument("--condition", help="for conditional variants")
     picture(added)
@@ -348,6 +350,19 @@ def _preset(name: str) -> str:
     raise argparse.ArgumentTypeError(
         "expected the name of a pretrained model, or a preset folder, as "
         f"`keras-ae train` writes. Received: {received}"
+    )
+
+
+def _count(text: str) -> int:
+    """A whole number of at least 1.
+
+    Raises:
+        ArgumentTypeError: On others.
+    """
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"expected a whole number of at least 1. Received: {text!r}"
     )
 
 

@@ -104,6 +104,7 @@ def value(text: str) -> Any:
 def _train_with_workers(arguments: argparse.Namespace) -> None:
     """Start the workers that are asked for, or be one of them."""
     recipe = recipes.read(arguments.target)
+    _place(recipe, arguments)
     if workers.VARIABLE not in os.environ:
         count = validation.check_count("--workers", arguments.workers)
         workers.start(arguments.argv, count)
@@ -121,13 +122,20 @@ def _train_with_workers(arguments: argparse.Namespace) -> None:
         raise ValueError(str(error)) from error  # another worker was lost
 
 
+def _place(recipe: dict[str, Any], arguments: argparse.Namespace) -> Path:
+    """The folder of the preset, if one can be written there."""
+    folder = Path(arguments.out or recipe["preset"])
+    store.check_place(folder, [publishing.PICTURE])
+    return folder
+
+
 def _publish(
     recipe: dict[str, Any],
     arguments: argparse.Namespace,
     runs: str,
     verbose: int = 1,
 ) -> None:
-    folder = Path(arguments.out or recipe["preset"])
+    folder = _place(recipe, arguments)
     publishing.publish(recipe, folder, runs, 0 if arguments.json else verbose)
     if not arguments.json:
         print(f"Wrote {folder}/:")
