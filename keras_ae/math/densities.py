@@ -1,17 +1,18 @@
 """Densities of TFP in fewer operations, or in simpler ones."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_ae.math import draws
+
 tfd = tfp.distributions
 
 
-def masked(
-    distribution: tfd.Independent | tfd.Blockwise, mask: tf.Tensor
-) -> tfd.Independent | tfd.Blockwise:
+def masked(distribution: tfd.Distribution, mask: tf.Tensor) -> tfd.Distribution:
     """The distribution of the observed values of an event.
 
     What was not observed adds nothing to the density and has no gradient. A
@@ -20,7 +21,7 @@ def masked(
 
     Args:
         distribution: Batch shape `[(S...,) B]`, independent over the event,
-            or blocks of such.
+            or blocks of such, or a sum over classes of such.
         mask: Which values were observed, bool, `[B, event]`.
 
     Example:
@@ -29,6 +30,8 @@ def masked(
         >>> float(seen.log_prob([[0.0, 9.0]])[0])
         0.0
     """
+    if isinstance(distribution, Summed):
+        return distribution.masked(mask)
     if isinstance(distribution, tfd.Blockwise):
         blocks = distribution.distributions
         pairs = zip(blocks, _split(mask, blocks), strict=True)
@@ -75,6 +78,74 @@ def _split(x: tf.Tensor, blocks: list) -> list[tf.Tensor]:
     ends = np.cumsum([block.event_shape[-1] for block in blocks])
     starts = [0, *ends[:-1]]
     return [x[..., i:j] for i, j in zip(starts, ends, strict=True)]
+
+
+class Summed(draws.Rowwise, draws.Own):
+    """A mixture over classes whose moments and draws are those of the
+    likeliest class.
+
+    Formula:
+        log p(x) = log sum_c share_c p_c(x)
+
+    Args:
+        likeliest: Of one class each, batch `[(S...,) B]`.
+        each: Gives those of all classes, batch `[(S...,) C, B]`; called where
+            a density is asked for.
+        log_shares: `[C, B]`.
+    """
+
+    def __init__(
+        self,
+        likeliest: tfd.Distribution,
+        each: Callable[[], tfd.Distribution],
+        log_shares: tf.Tensor,
+    ):
+        self.likeliest, self.each = likeliest, each
+        self.log_shares = log_shares
+        super().__init__(reparameterized=False)
+
+    def masked(self, mask: tf.Tensor) -> "Summed":
+        """Of the observed values, see `masked`."""
+        return Summed(
+            masked(self.likeliest, mask),
+            lambda: masked(self.each(), mask),
+            self.log_shares,
+        )
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        rank = len(self.event_shape)
+        x = tf.expand_dims(x, -2 - rank) if len(x.shape) > 1 + rank else x
+        parts = self.log_shares + self.each().log_prob(x)
+        return tf.reduce_logsumexp(parts, axis=-2)
+
+    def _sample_n(
+        self, n: tf.Tensor, seed: draws.Seed | draws.RowSeed = None
+    ) -> tf.Tensor:
+        return draws.sample(self.likeliest, [n], seed)
+
+    def _mean(self) -> tf.Tensor:
+        return self.likeliest.mean()
+
+    def _mode(self) -> tf.Tensor:
+        return self.likeliest.mode()
+
+    def _variance(self) -> tf.Tensor:
+        return self.likeliest.variance()
+
+    def _stddev(self) -> tf.Tensor:
+        return self.likeliest.stddev()
+
+    def _batch_shape(self) -> tf.TensorShape:
+        return self.likeliest.batch_shape
+
+    def _batch_shape_tensor(self) -> tf.Tensor:
+        return self.likeliest.batch_shape_tensor()
+
+    def _event_shape(self) -> tf.TensorShape:
+        return self.likeliest.event_shape
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return self.likeliest.event_shape_tensor()
 
 
 class Bernoulli(tfp.distributions.Bernoulli):

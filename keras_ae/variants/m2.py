@@ -11,6 +11,7 @@ from keras_ae.core import validation
 from keras_ae.core.registry import register
 from keras_ae.core.types import Rows
 from keras_ae.core.types import Shapes
+from keras_ae.math import densities
 from keras_ae.model import compiled
 from keras_ae.model.batch import Batch
 from keras_ae.model.batch import Forward
@@ -35,6 +36,10 @@ class M2(ConditionalVAE):
         L(x, y) = -log p(x|y, z) + KL(q(z|x, y) || p(z)) - log p(y)
         known:   loss = L(x, y) - strength * log q(y|x)
         unknown: loss = sum_y q(y|x) (L(x, y) + log q(y|x)) >= -log p(x)
+
+    What scores and likelihoods say is of log p(x|y) where the class is known,
+    of log p(x), the sum over all classes, where it is -1: compare rows of one
+    kind. Codes and reconstructions are those of the likeliest class.
 
     Args:
         classifier: `DistributionNetwork` with a `"categorical"` head: q(y|x).
@@ -96,15 +101,30 @@ class M2(ConditionalVAE):
     def likelihood(
         self, z: tf.Tensor, batch: Batch, moment: Moment
     ) -> tfd.Distribution:
-        """See `BaseAutoencoder.likelihood`; as `posterior`."""
-        return super().likelihood(z, self._labeled(batch, moment), moment)
+        """See `BaseAutoencoder.likelihood`; where the class is unknown, its
+        density is the mean over all classes, its mean that of the
+        likeliest."""
+        one = super().likelihood(z, self._labeled(batch, moment), moment)
+        if batch.x is None or len(batch.given.shape) > 1:
+            return one
+        count, above = self.given.size, super().likelihood
+
+        def each() -> tfd.Distribution:
+            axis = -2 - len(self.encoder.event_shape)
+            codes = tf.repeat(tf.expand_dims(z, axis), count, axis)
+            return above(codes, self._every(batch), moment)
+
+        told = self.given.vector(batch.given)  # 0 where it is unknown
+        unknown = tf.cast(batch.given, tf.int32)[:, None] < 0
+        shares = tf.where(unknown, 1 / count, told)
+        return densities.Summed(one, each, tf.math.log(tf.transpose(shares)))
 
     def forward(self, batch: Batch, moment: Moment) -> Forward:
         """See `BaseAutoencoder.forward`; for every class, on a sample axis
         `[C, B]`; `extras` has their `shares`, `[B, C]`."""
-        classes = tf.range(self.given.size)[:, None]
         shape = tf.concat([[self.given.size], tf.shape(batch.x)], axis=0)
-        every = batch._replace(x=tf.broadcast_to(batch.x, shape), given=classes)
+        every = self._every(batch)
+        every = every._replace(x=tf.broadcast_to(batch.x, shape))
         forward = super().forward(every, moment)
         law = self._law(batch, moment)
         return forward._replace(batch=batch, extras={"law": law})
@@ -168,6 +188,10 @@ class M2(ConditionalVAE):
         """q(y|x) over one-hot vectors."""
         seen = self.space.features(batch.x)
         return self.classifier(seen, training=moment.training)
+
+    def _every(self, batch: Batch) -> Batch:
+        """Told every class in turn, `[C, 1]`."""
+        return batch._replace(given=tf.range(self.given.size)[:, None])
 
     def _labeled(self, batch: Batch, moment: Moment) -> Batch:
         """With the likeliest class where it is unknown."""

@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow as tf
 
 import keras_ae
+from keras_ae.analysis import evaluation
 from keras_ae.contract import tools
 
 RNG = np.random.default_rng(0)
@@ -55,6 +57,42 @@ def test_the_sum_over_classes_is_the_enumeration(prior):
     np.testing.assert_allclose(
         unknown["label"], np.log(3) - entropy, rtol=1e-3, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("missing", ["mask", "refuse"])
+def test_where_the_class_is_unknown_the_likelihood_sums_over_classes(missing):
+    model = made(missing=missing, likelihood="gaussian")
+    x = X.copy()
+    if missing == "mask":
+        x[:, 1] = np.nan
+    model.build_on((x, np.zeros(12, "int32")))
+    for weight in model.decoder.weights:
+        weight.assign(RNG.normal(scale=0.7, size=weight.shape))
+    # Wider than the prior: no draw has a large weight.
+    projection = model.encoder.projection
+    projection.kernel.assign(0 * projection.kernel)
+    projection.bias.assign([0.0, 0.0, 1.0, 1.0])
+
+    def likelihood(labels):
+        rows = x, np.asarray(labels, "int32")
+        return evaluation.log_likelihood(model, rows, samples=10_000)
+
+    known = np.array([likelihood(np.full(12, y)) for y in range(3)])
+    assert np.ptp(known, axis=0).mean() > 1
+    expected = scipy.special.logsumexp(known, axis=0) - np.log(3)
+    # Means of 10,000 weights that vary by a few of their means.
+    unknown = likelihood(np.full(12, -1))
+    np.testing.assert_allclose(unknown, expected, atol=0.05)
+    some = np.where(np.arange(12) < 6, 2, -1)
+    np.testing.assert_allclose(
+        likelihood(some), np.where(some == 2, known[2], expected), atol=0.05
+    )
+    labels = np.full(12, -1)
+    bound = evaluation.elbo(model, (x, labels), samples=5_000)
+    assert (bound < expected + 0.1).all()
+    scores = model.score_samples((x, labels))
+    # Of eight draws each.
+    assert (scores < expected + 2).all()
 
 
 def test_unknown_classes_do_not_teach_the_classifier():
