@@ -15,6 +15,7 @@ from keras_ae.core import registry
 from keras_ae.core import validation
 from keras_ae.core.types import Rows
 from keras_ae.model.base import BaseAutoencoder
+from keras_ae.parts import heads
 from keras_ae.parts import priors
 from keras_ae.parts.fitted import FittedMixture
 from keras_ae.parts.fitted import TwoStage
@@ -61,8 +62,8 @@ def fit_sampler(
         The model.
 
     Raises:
-        TypeError: If the model's codes have a law of their own kind: unit
-            vectors, or vectors of a table.
+        TypeError: If the model's codes are no free numbers: unit vectors,
+            classes, shares, points of a ball, or vectors of a table.
         ValueError: If `kind` is unknown, or there are fewer examples than
             components.
 
@@ -121,6 +122,13 @@ def _two_stage(
     return sampler
 
 
+#: Posteriors whose codes are no free numbers.
+_KINDS = {
+    heads.PowerSpherical: "unit vectors",
+    heads.Categorical: "classes",
+    heads.Dirichlet: "shares that add up to 1",
+    heads.WrappedNormal: "points of a ball",
+}
 _FITS = {"mixture": _mixture, "two_stage": _two_stage}
 
 
@@ -159,10 +167,13 @@ class _Density(keras.Model):
 
 def _check(model: BaseAutoencoder) -> None:
     """Refuse models that decode no other codes than those of their kind."""
-    sphere = isinstance(model.prior, priors.HypersphericalUniform)
-    if sphere or hasattr(model, "codebook"):
-        what = "unit vectors" if sphere else "vectors of a table"
-        hint = "" if sphere else " Give it prior='causal_transformer' instead."
+    table = hasattr(model, "codebook")
+    what = "vectors of a table" if table else None
+    for kind, words in _KINDS.items():
+        if isinstance(model.encoder.head, kind):
+            what = words
+    if what is not None:
+        hint = " Give it prior='causal_transformer' instead." if table else ""
         raise TypeError(
             f"The codes of a {type(model).__name__} are {what}. Expected a "
             "model whose decoder takes any numbers. Received: "

@@ -163,6 +163,27 @@ def test_a_vae_keeps_its_prior_for_its_bound():
     np.testing.assert_array_equal(vae.score_samples(X), score)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("wrapped_normal", "points of a ball"),
+        ("dirichlet", "shares"),
+        ("power_spherical", "unit vectors"),
+        ("categorical", "classes"),
+    ],
+)
+def test_codes_that_are_no_free_numbers_are_refused(name, words):
+    if name == "categorical":
+        model = keras_ae.CategoricalVAE.create((5,), (2, 3), hidden=(8,))
+    else:
+        priors = {"power_spherical": "hyperspherical_uniform"}
+        model = keras_ae.VAE.create(
+            (5,), 3, hidden=(8,), posterior=name, prior=priors.get(name, name)
+        )
+    with pytest.raises(TypeError, match=f"{words}.*Expected.*Received"):
+        keras_ae.fit_sampler(model, X)
+
+
 def test_what_cannot_be_fitted_is_refused():
     with pytest.raises(ValueError, match="Unknown sampler.*'mixtur'"):
         keras_ae.fit_sampler(made(), X, "mixtur")
