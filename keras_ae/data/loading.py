@@ -221,9 +221,9 @@ def _space(
     """The space of the rows of a file, learned from them."""
     if window is not None:
         _check_long(path, rows, window)
-        # As a list of one: so many columns as `window` are channels still.
-        several = [rows] if len(rows) > window else rows
-        return spaces.Series.from_series(several, window)
+        if rows.shape[1:] == (window,):
+            rows = [rows]  # channels: not the points of windows of one
+        return spaces.Series.from_series(rows, window)
     if counts:
         return spaces.Counts.from_counts(rows)
     if rows.ndim == 1:

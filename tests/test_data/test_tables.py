@@ -169,3 +169,6 @@ def test_columns_of_a_series_are_channels_however_many(tmp_path):
         assert space.shape == (8, 8)
         assert space.rows("x", rows).shape == (43, 8, 8)
         np.testing.assert_allclose(space.mean, frame.mean())
+    assert data.load(tmp_path / "log.csv", window=8).space.names[0] == "s0"
+    np.save(tmp_path / "log.npy", frame[:8])  # one window alone
+    assert data.load(tmp_path / "log.npy", window=8).space.shape == (8, 8)
