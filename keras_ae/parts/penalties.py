@@ -49,7 +49,7 @@ class WeightDecay(BasePenalty):
     """The squares of the decoder's weights, without its biases; RAE-L2.
 
     Formula:
-        ||W||_F^2, summed over kernels
+        ||W||_F^2, summed over kernels that are trained
 
     Reference: Ghosh, Sajjadi, Vergari, Black, Schoelkopf, 2020. From
         Variational to Deterministic Autoencoders, section 3. ICLR.
@@ -71,16 +71,16 @@ class WeightDecay(BasePenalty):
         del decode, moment  # of the weights alone
         squares = [
             tf.reduce_sum(tf.cast(weight, tf.float32) ** 2)
-            for weight in decoder.weights
+            for weight in decoder.trainable_weights
             if weight.path.endswith("kernel")
         ]
-        if not squares:
+        if not squares and decoder.trainable:
             raise ValueError(
                 "A decoder without kernels of its own has no weights to "
                 "decay. Expected one that is not tied to the encoder. "
                 f"Received: {decoder.name!r}. Use GradientPenalty()."
             )
-        return tf.fill(tf.shape(z)[:1], tf.add_n(squares))
+        return tf.fill(tf.shape(z)[:1], sum(squares, tf.constant(0.0)))
 
 
 @registry.register("gradient_penalty")

@@ -29,6 +29,22 @@ def test_penalties_of_a_linear_decoder_are_those_of_its_matrix():
         assert abs(found.mean() - expected) < 4 * error
 
 
+def test_weights_that_are_not_trained_do_not_decay():
+    network = keras.Sequential([keras.layers.Dense(3)])
+    head = keras_ae.heads.Features(network, activation=None)
+    made = model("weight_decay", likelihood=head)
+    made.build_on(X)
+    decoder = made.decoder
+    kernels = [w for w in decoder.body.weights if w.path.endswith("kernel")]
+    assert len(kernels) == 1  # and that of the projection
+    kernels.append(decoder.projection.kernel)
+    expected = sum((kernel.numpy() ** 2).sum() for kernel in kernels)
+    found = made.objective(X)["penalty"]
+    np.testing.assert_allclose(found, np.full(len(X), expected), rtol=1e-5)
+    decoder.trainable = False
+    assert not made.objective(X)["penalty"].numpy().any()
+
+
 def test_gradient_penalty_is_that_of_finite_differences():
     made = model("gradient_penalty", activation="tanh")
     z = made.embed(X[:1])
