@@ -122,7 +122,10 @@ class SparseDictionary(SparseAutoencoder):
         h, x = forward.latent, forward.batch.target
         decode = forward.extras["decode"]
         silent = tf.convert_to_tensor(self.silence) >= self.patience
-        spare = tf.where(silent, tf.nn.relu(forward.extras["before"]), 0.0)
+        # A unit that is in use again is in h.
+        spare = tf.where(
+            silent & (h == 0), tf.nn.relu(forward.extras["before"]), 0.0
+        )
         most = min(spare.shape[-1], math.prod(self.decoder.event_shape) // 2)
         spare = sparse.largest(spare, max(1, most))
         missed = -decode(tf.stop_gradient(h) + spare).log_prob(x)

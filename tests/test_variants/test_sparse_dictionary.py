@@ -60,7 +60,9 @@ def test_the_loss_is_that_of_its_formula():
 
     nested = sum(cost(np.where(np.arange(24) < m, h, 0)) for m in (4, 10))
     np.testing.assert_allclose(terms["nested"], nested, rtol=1e-5)
-    spare = np.where(silent, np.maximum(before, 0), 0)
+    # Units that were silent and are in use now are counted once.
+    assert (h[:, silent] != 0).any()
+    spare = np.where(silent & (h == 0), np.maximum(before, 0), 0)
     least = np.sort(spare, axis=1)[:, -6][:, None]  # half of 12 values
     missed = cost(h + np.where(spare >= least, spare, 0))
     np.testing.assert_allclose(terms["auxiliary"], missed, rtol=1e-5)
