@@ -116,7 +116,8 @@ def dci(codes: np.ndarray, factors: np.ndarray, seed: int = 0) -> DCI:
         importances.append(forest.feature_importances_)
         right.append(forest.score(codes[test], factor[test]))
     found = np.stack(importances, axis=1)  # [d, k]
-    shares = found.sum(axis=1) / found.sum()
+    # Constant codes are of no importance for any factor.
+    shares = found.sum(axis=1) / (found.sum() or 1.0)
     return DCI(
         float(np.sum(shares * _purity(found))),
         float(np.mean(_purity(found.T))),

@@ -40,4 +40,5 @@ def distance(one: ArrayLike, other: ArrayLike) -> float:
 def _moments(features: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of rows, in double precision."""
     features = np.asarray(features, np.float64)
-    return features.mean(axis=0), np.cov(features, rowvar=False)
+    covariance = np.atleast_2d(np.cov(features, rowvar=False))
+    return features.mean(axis=0), covariance

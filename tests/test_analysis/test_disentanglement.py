@@ -35,6 +35,11 @@ def test_codes_that_say_nothing_have_none():
     assert d.factor_vae_score(NOTHING, GRID) == pytest.approx(0.5, abs=0.1)
 
 
+def test_constant_codes_are_of_no_importance():
+    found = d.dci(np.ones([len(GRID), 3]), GRID)
+    assert found[:2] == pytest.approx((0, 0), abs=1e-12)
+
+
 def test_information_of_a_number_that_is_two_factors_is_known():
     """4 v + w tells 1 of 16: log 4 of each. Both numbers are the same, so
     that no gap is left; half of what each tells is of another factor."""

@@ -28,3 +28,11 @@ def test_distance_of_independent_features():
     expected = 5 + np.sum((deviation * (a - b)) ** 2)
     found = frechet.distance(a * x, b * x + 1)
     assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_distance_of_one_feature_is_that_of_means_and_deviations():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 1)), rng.normal(2, 3, size=(40, 1))
+    shift, spread = x.mean() - y.mean(), x.std(ddof=1) - y.std(ddof=1)
+    expected = shift**2 + spread**2
+    assert frechet.distance(x, y) == pytest.approx(expected, rel=1e-9)
