@@ -79,10 +79,22 @@ def path_log_prob(posterior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
     Returns:
         `[(S,) B]`.
 
+    Raises:
+        ValueError: If the posterior knows the density of its own draws alone.
+
     Reference: Roeder, Wu, Duvenaud, 2017. Sticking the Landing.
         https://arxiv.org/abs/1703.09194
     """
-    score = posterior.log_prob(tf.stop_gradient(z))
+    try:
+        score = posterior.log_prob(tf.stop_gradient(z))
+    except NotImplementedError as error:
+        raise ValueError(
+            "A gradient along the path needs the density of the posterior at "
+            "any code. Expected a posterior such as 'gaussian', or a flow "
+            "that has an inverse. Received: "
+            f"{type(posterior).__name__} ({error}). Use "
+            "gradient='reparameterized', or an autoregressive flow."
+        ) from error
     return posterior.log_prob(z) - score + tf.stop_gradient(score)
 
 

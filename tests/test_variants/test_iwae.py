@@ -197,6 +197,15 @@ def test_other_gradients_are_refused():
         )
 
 
+def test_a_flow_without_inverse_has_no_density_along_the_path():
+    flow = {"flow": {"flow": "planar"}}
+    made = keras_ae.IWAE.create(
+        (3,), 2, posterior=flow, gradient=iwae.GRADIENTS[1], hidden=(4,)
+    )
+    with pytest.raises(ValueError, match="Expected.*inverse.*reparameterized"):
+        made.objective(np.zeros([4, 3], "float32"))
+
+
 def test_loss_is_the_bound_and_the_other_terms_are_logged():
     made = model(keras_ae.IWAE, 5)
     made.compile(keras.optimizers.SGD(0.0), jit_compile=False)
