@@ -264,3 +264,25 @@ def test_log_normals_start_alike_in_every_unit(scale, unit):
     expected = 0.5 if isinstance(scale, float) else 0.1
     deviation = found.distribution.scale
     np.testing.assert_allclose(deviation, 0 * deviation + expected, rtol=0.04)
+
+
+def test_the_scale_of_a_log_normal_is_that_of_what_an_untrained_network_says():
+    noise = 0.1 * np.random.default_rng(0).normal(size=(4000, 3))
+    found = []
+    for unit in (1e-3, 1.0, 1e3):
+        model = keras_ae.VAE.create(
+            (3,),
+            2,
+            hidden=(8,),
+            likelihood=keras_ae.heads.LogNormal("shared", start="data"),
+            seed=0,
+        )
+        z = np.random.default_rng(1).normal(size=(4000, 2)).astype("float32")
+        strays = np.log(model.decode(z).mean())
+        model.decoder.adapt(unit * np.exp(noise))
+        found.append(float(model.decoder.head.monitors()["scale"]))
+    np.testing.assert_allclose(found, found[0], rtol=1e-4)
+    # Unadapted, a mean is exp(f(z) + 1 / 2); the network's squares are those
+    # of 100 other codes.
+    strays = np.mean((strays - 0.5) ** 2)
+    np.testing.assert_allclose(found[0], np.sqrt(0.1**2 + strays), rtol=0.1)
