@@ -231,8 +231,8 @@ class Codes(draws.Own):
 def _kl(q: CodeMass, p: Codes, name: str | None = None) -> tf.Tensor:
     """What the numbers cost, `[B]`."""
     del name
-    if q.indices is None:
-        raise NotImplementedError("The numbers of the codes are not known.")
+    if q.indices is None:  # a copy, which forgot them
+        return -p.log_prob(q.mean())
     return -p.of_numbers(q.indices)
 
 
