@@ -88,13 +88,17 @@ class SparseRows:
 
 
 def unmasked(data: Any) -> Any:
-    """Masked arrays of NumPy with NaN where the mask hides something; all
-    else as it is.
+    """Masked arrays of NumPy, or a list with such, with NaN where the mask
+    hides something; all else as it is.
 
     Example:
         >>> unmasked(np.ma.array([1, 2], mask=[False, True])).tolist()
         [1.0, nan]
     """
+    if isinstance(data, list) and any(
+        isinstance(part, np.ma.MaskedArray) for part in data
+    ):
+        return [unmasked(part) for part in data]
     if not isinstance(data, np.ma.MaskedArray):
         return data
     if not np.ma.is_masked(data):

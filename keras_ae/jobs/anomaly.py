@@ -349,7 +349,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """Data to be scored."""
         check_is_fitted(self)
         columns = self.features is None and self.intake_.mean is not None
-        return training.asked(self.intake_, checked(self, x, False, columns))
+        x = checked(self, x, False, columns)
+        return training.asked(self.intake_, x, self.long_)
 
     def _rate(self, size: int) -> float:
         """The rate that is asked for, of so many scores held out."""

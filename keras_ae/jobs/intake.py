@@ -182,6 +182,7 @@ def checked(
         ValueError: On data that do not fit, in scikit-learn's words.
         TypeError: On sparse matrices.
     """
+    x = rows_of.unmasked(x)
     if isinstance(x, tuple) or isinstance(x, list) and not are_arrays(x):
         x = np.asarray(x)
     if columns and (not reset or not is_frame(x) or is_numbers(x, holes)):

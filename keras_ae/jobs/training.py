@@ -52,11 +52,12 @@ def part(intake: Intake, x: Any) -> Part:
     return _long(intake, x) if intake.is_long(x) else Part(intake.rows(x))
 
 
-def asked(intake: Intake, x: Any) -> Part:
+def asked(intake: Intake, x: Any, long: bool) -> Part:
     """As `part`, of data that may hold categories that training has not seen:
-    holes in their places."""
+    holes in their places. Of a detector of rows, not `long`, one row is no
+    long series."""
     if not isinstance(intake.space, spaces.Table) or not is_frame(x):
-        return part(intake, x)
+        return part(intake, x) if long else Part(intake.rows(x))
     x, unseen = intake.space.known("X", x)
     return part(intake, x)._replace(unseen=unseen)
 

@@ -193,7 +193,8 @@ class BaseSpace(AutoConfig, abc.ABC):
 
 
 def as_type(values: np.ndarray, dtype: DType) -> np.ndarray:
-    """`values` in a type; whole numbers are rounded to, inside their range.
+    """`values` in a type; whole numbers are rounded to, inside their range;
+    True is 0.5 or more.
 
     Raises:
         ValueError: On NaN, where the type is one of whole numbers.
@@ -203,7 +204,7 @@ def as_type(values: np.ndarray, dtype: DType) -> np.ndarray:
         [0, 1, 255]
     """
     dtype = np.dtype(dtype)
-    if dtype.kind not in "iu" or values.dtype == dtype:
+    if dtype.kind not in "iub" or values.dtype == dtype:
         return values.astype(dtype)
     if np.isnan(values).any():
         raise ValueError(
@@ -211,6 +212,8 @@ def as_type(values: np.ndarray, dtype: DType) -> np.ndarray:
             f"convert to {dtype}. Received: {int(np.isnan(values).sum())} NaN. "
             "Train with a lower learning rate, or ask for floats."
         )
+    if dtype.kind == "b":
+        return values >= 0.5
     least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
     top = float(most)  # of 64 bits it is one too many
     top = np.nextafter(top, 0) if top > most else top

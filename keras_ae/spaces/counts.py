@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import registry
+from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
 from keras_ae.spaces.array import Array
@@ -74,6 +75,7 @@ class Counts(Array):
         Raises:
             ValueError: If they are no counts, or all of them 0.
         """
+        x = rows_of.unmasked(x)
         space = cls(np.shape(x)[-1] if np.ndim(x) else 1)
         rows = space.rows("x", x)
         space.check("x", rows)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ae.core import registry
+from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import DType
@@ -116,6 +117,7 @@ class Series(base.BaseSpace):
             >>> space.channels, space.mean, space.scale
             (2, [2.5, 7.0], [1.5, 1.0])
         """
+        x = rows_of.unmasked(x)
         several = are_several(x, length)
         one = x[0] if several else x
         values = frames.numbers("x", one)

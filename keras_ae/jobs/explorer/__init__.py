@@ -174,8 +174,8 @@ def _output(model: BaseAutoencoder, codes: np.ndarray) -> dict[str, Any]:
     shape, space = model.space.shape, model.space
     if isinstance(space, spaces.Table):
         raise ValueError("the example is a row of a table")
-    zero = np.asarray(space.array(np.zeros((1, *shape), np.float32)))
-    one = np.asarray(space.array(np.ones((1, *shape), np.float32)))
+    zero = np.asarray(space.array(np.zeros((1, *shape))))
+    one = np.asarray(space.array(np.ones((1, *shape))))
     if plots.draws(model):
         kind = {"kind": "image"}
     elif len(shape) <= 2:
