@@ -37,7 +37,8 @@ def tangent_space(
 
     A well regularized code changes only along the manifold of the data: then
     a few singular values stand out and their directions span its tangent
-    plane, while the others fall towards zero.
+    plane, while the others fall towards zero. A step is one of values as
+    networks see them: pixels in [0, 1], numbers of a `Series` scaled.
 
     Formula:
         d mean(q(z|x)) / d x = U diag(singular_values) directions
@@ -57,7 +58,7 @@ def tangent_space(
         Tangent Classifier. NeurIPS.
     """
     x = model.check_inputs(model.as_rows(x))
-    event_shape = keras.tree.flatten(x)[0].shape[1:]
+    event_shape = model.space.shape
     inputs, outputs = map(math.prod, (event_shape, model.encoder.event_shape))
     full = min(inputs, outputs)
     rank = full if rank is None else validation.check_count("rank", rank)
@@ -67,11 +68,12 @@ def tangent_space(
         )
 
     def function(x: Rows) -> TangentSpace:
-        source = keras.tree.flatten(x)[0]
+        batch = model.batch(x)
         with tf.GradientTape() as tape:
-            tape.watch(source)
-            code = tf.reshape(model.code(model.encode(x)), [-1, outputs])
-        jacobian = tape.batch_jacobian(code, source)
+            tape.watch(batch.x)
+            posterior = model.posterior(batch, model.moment())
+            code = tf.reshape(model.code(posterior), [-1, outputs])
+        jacobian = tape.batch_jacobian(code, batch.x)
         values, _, right = tf.linalg.svd(
             tf.reshape(jacobian, [-1, outputs, inputs])
         )
@@ -189,7 +191,7 @@ def _decode(model: BaseAutoencoder, codes: np.ndarray, x: Rows) -> np.ndarray:
         ).mean(),
         (codes.reshape(-1, *model.encoder.event_shape), rows),
     )
-    return decoded.reshape(*lead, *decoded.shape[1:])
+    return model.space.array(decoded.reshape(*lead, *decoded.shape[1:]))
 
 
 class Copying(NamedTuple):
@@ -231,7 +233,8 @@ def copying(model: BaseAutoencoder, x: Rows, seed: int = 0) -> Copying:
     Reference: Alain, Bengio, 2014. What Regularized Auto-Encoders Learn from
         the Data Generating Distribution. JMLR 15, section 2.
     """
-    x = np.asarray(x, np.float32)
+    parts = model.space.chunks(model.check_inputs(model.as_rows(x)))
+    x = model.space.array(np.concatenate([*parts]))
     columns = x.reshape(len(x), -1)
     total = np.sum(np.square(columns - columns.mean(axis=0)))
     if not total > 0:

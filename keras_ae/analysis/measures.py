@@ -179,6 +179,12 @@ def _sampled(name: str, unit: str, function: Callable) -> Callable:
     return figure
 
 
+def _in_units(model: BaseAutoencoder, x: Rows) -> np.ndarray:
+    """Examples in the units of their reconstructions."""
+    rows = examples(model.as_rows(x))
+    return model.space.array(np.concatenate([*model.space.chunks(rows)]))
+
+
 def _squared_error(
     model: BaseAutoencoder, splits: Splits, verbose: int
 ) -> dict[str, Any]:
@@ -193,7 +199,7 @@ def _normalized(
     model: BaseAutoencoder, splits: Splits, verbose: int
 ) -> dict[str, Any]:
     del verbose
-    variance = np.var(examples(_drawn(splits)), dtype=np.float64)
+    variance = np.var(_in_units(model, _drawn(splits)), dtype=np.float64)
     return {
         "normalized_squared_error": estimate(
             _errors(model, splits) / variance, "of the variance"
@@ -211,7 +217,9 @@ def _pca(
     """A ratio of two means over the same rows; its standard error is that of
     the rows' differences (delta method)."""
     del verbose
-    train, test = (_flat(examples(x)) for x in (_drawn(splits), splits[1][0]))
+    train, test = (
+        _flat(_in_units(model, x)) for x in (_drawn(splits), splits[1][0])
+    )
     components = math.prod(model.encoder.event_shape)
     pca = PCA(components, svd_solver="covariance_eigh").fit(train)
     rest = pca.inverse_transform(pca.transform(test)) - test

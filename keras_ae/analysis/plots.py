@@ -483,5 +483,5 @@ def _quantiles(model: BaseAutoencoder, levels: np.ndarray) -> np.ndarray:
     if isinstance(model.prior, priors.StandardNormal):
         line = tfd.Normal(0.0, 1.0).quantile(levels.astype(np.float32))
         return np.repeat(line[:, None], 2, axis=1)
-    prior = model.prior.distribution(model.encode)
+    prior = model.p_z()
     return np.quantile(prior.sample(10_000, seed=(0, 0)), levels, axis=0)

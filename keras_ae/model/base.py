@@ -239,8 +239,8 @@ class BaseAutoencoder(
         if self.prior is None:
             return None
         if moment is not None and moment.training:
-            return self.prior.among(batch.x, self.encode)
-        return self.prior.distribution(self.encode)
+            return self.prior.among(batch.x, self.encode_tensors)
+        return self.prior.distribution(self.encode_tensors)
 
     @final
     def moment(
@@ -266,16 +266,12 @@ class BaseAutoencoder(
             weight: `[B]`.
         """
         x, given = (x, None) if self.given is None else x
-        x = self.space.tensor(x)
-        target = x if y is None else self.space.tensor(y)
-        mask = seen = None
-        if self.missing == "mask":
-            mask, seen = ~tf.math.is_nan(target), ~tf.math.is_nan(x)
-            target = tf.where(mask, target, 0.0)
-            x = tf.where(tf.math.is_nan(x), 0.0, x)  # ONNX has no ~ here
+        batch = self.batch_of(
+            self.space.tensor(x), None if y is None else self.space.tensor(y)
+        )
         if weight is not None:
             weight = tf.cast(weight, tf.float32)
-        return Batch(x, target, given, mask, None, weight, seen)
+        return batch._replace(given=given, weight=weight)
 
     @final
     def unpack(self, data: Tree) -> Batch:

@@ -27,8 +27,13 @@ IMPUTE_ROWS = 32  # examples in one compiled call
 
 
 def row_seeds(n: int, seed: int | None) -> np.ndarray:
-    """One int32 seed for each of `n` examples; a prefix of those of more."""
-    words = np.random.SeedSequence(seed).generate_state(n)
+    """One int32 seed for each of `n` examples, no two alike; a prefix of
+    those of more."""
+    first, step = np.random.SeedSequence(seed).generate_state(2)
+    words = first + (step | 1) * np.arange(n, dtype=np.uint32)
+    # Steps that have a way back, of MurmurHash3: neighbors become unlike.
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        words = (words ^ (words >> np.uint32(shift))) * np.uint32(factor)
     return words.view(np.int32)
 
 
@@ -41,7 +46,7 @@ def seed_words(model: "BaseAutoencoder", seed: int | None) -> int | list[int]:
 
 def draw_codes(model: "BaseAutoencoder", seeds: tf.Tensor) -> tf.Tensor:
     """Codes to decode, `[n, d]`, the i-th from the i-th seed alone."""
-    law = model.source.distribution(model.encode)
+    law = model.source.distribution(model.encode_tensors)
     seeds = tf.cast(seeds, tf.int32)
     keys = tf.stack([seeds, tf.zeros_like(seeds)], axis=1)
     if hasattr(law, "sample_each"):  # all at once
@@ -122,13 +127,14 @@ def swap(
     """Examples as if told something else, see `ConditionalVAE.swap`."""
     x, condition = model.check_inputs((x, condition))
     new = model.given.check("new_condition", new_condition, len(x))
-    return compiled.batched(
+    means = compiled.batched(
         model,
         lambda rows: model.decode(
             (model.code(model.encode(rows[:2])), rows[2])
         ).mean(),
         (x, condition, new),
     )
+    return model.space.array(means)
 
 
 def impute(

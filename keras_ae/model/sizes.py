@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ae import spaces
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import DType
@@ -48,11 +49,8 @@ class Sizes:
             >>> large.embed(np.zeros([1, 64, 32, 3])).shape
             (1, 16, 8, 2)
         """
-        space = self.space.resized(sides)
+        space = self._space(sides)
         cell = self._cell()
-        if any(n % f for n, f in zip(space.shape, cell, strict=False)):
-            expected = f"multiples of {cell}, of which a cell of the code is"
-            raise ValueError(validation.invalid("sides", expected, sides))
         grid = [n // f for n, f in zip(space.shape, cell, strict=False)]
         config = self.get_config()
         for value in config.values():
@@ -133,6 +131,14 @@ class Sizes:
         ones = [1] * len(self._cell())
         return self._tiles(x, tile, self._reach()[0], function, ones)
 
+    def _space(self, sides: Sequence[int]) -> spaces.BaseSpace:
+        """The space of examples of other sides."""
+        space, cell = self.space.resized(sides), self._cell()
+        if any(n % f for n, f in zip(space.shape, cell, strict=False)):
+            expected = f"multiples of {cell}, of which a cell of the code is"
+            raise ValueError(validation.invalid("sides", expected, sides))
+        return space
+
     def _tiles(
         self,
         x: ArrayLike,
@@ -155,7 +161,7 @@ class Sizes:
         if len(tile) != len(cell):
             expected = f"{len(cell)} sides"
             raise ValueError(validation.invalid("tile", expected, tile))
-        space = self.space.resized(np.shape(x)[1 : len(cell) + 1])
+        space = self._space(np.shape(x)[1 : len(cell) + 1])
         space.check("x", x)
         grid = [n // f for n, f in zip(space.shape, cell, strict=False)]
         tile = [math.ceil(n / f) for n, f in zip(tile, cell, strict=True)]

@@ -5,13 +5,17 @@ from typing import final
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from keras_ae import spaces
 from keras_ae.core import rows as row_sources
 from keras_ae.core.types import Rows
 from keras_ae.model import streams
+from keras_ae.model.batch import Batch
 from keras_ae.parts import part
 from keras_ae.parts.networks import principal
+
+tfd = tfp.distributions
 
 START_ROWS = 10_000  # as many tell mean and variance to one in a hundred
 
@@ -49,9 +53,26 @@ class Start:
         examples = np.concatenate([*self.space.chunks(examples)])
         if isinstance(self.decoder, principal.PrincipalNetwork):
             self._start_from_components(examples)
-        examples[np.isnan(examples)] = 0  # as the encoder sees holes
         for own in part.parts_of(self):
             own.adapt(self, examples)
+
+    @final
+    def encode_tensors(self, x: tf.Tensor) -> tfd.Distribution:
+        """q(z|x) of examples as `space.tensor` gives them, `[B, ...]`, NaN in
+        holes: of those that a part keeps from the training data."""
+        return self.posterior(self.batch_of(x), self.moment())
+
+    @final
+    def batch_of(self, x: tf.Tensor, y: tf.Tensor | None = None) -> Batch:
+        """A batch of examples, and targets, as `space.tensor` gives them,
+        `[B, ...]`, NaN in holes."""
+        target = x if y is None else y
+        mask = seen = None
+        if self.missing == "mask":
+            mask, seen = ~tf.math.is_nan(target), ~tf.math.is_nan(x)
+            target = tf.where(mask, target, 0.0)
+            x = tf.where(tf.math.is_nan(x), 0.0, x)  # ONNX has no ~ here
+        return Batch(x, target, mask=mask, seen=seen)
 
     @final
     def start_from(self, examples: np.ndarray) -> None:

@@ -37,7 +37,8 @@ class BasePart(AutoConfig):
         del forward, moment
 
     def adapt(self, model: "BaseAutoencoder", x: np.ndarray) -> None:
-        """Initialize from examples `[N, ...]` what is better not random."""
+        """Initialize from examples as `space.tensor` gives them, `[N, ...]`,
+        NaN in holes, what is better not random."""
         del model, x
 
 

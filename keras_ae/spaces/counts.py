@@ -113,8 +113,9 @@ class Counts(Array):
                 )
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
-        """Logarithms of shares. See `BaseSpace.features`."""
-        return tf.math.log1p(self.total * _shares(x))
+        """Logarithms of shares; noise may take a count below 0, which is
+        read as 0. See `BaseSpace.features`."""
+        return tf.math.log1p(self.total * _shares(tf.maximum(x, 0.0)))
 
     def exposure(self, target: tf.Tensor | None) -> tf.Tensor:
         """The total of each row, `[B, 1]`, or the typical one, `[1, 1]`. See

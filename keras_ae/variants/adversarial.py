@@ -69,8 +69,9 @@ class BaseAdversarial(Optimizers, VAE):
         `[(S,) B, ...]`."""
         rank = len(self.encoder.event_shape)
         rows = tf.shape(forward.batch.x)[:1]
+        prior = self.p_z()  # of which every example may count
         draws = [
-            forward.prior.sample(rows, seed=moment.seed(rank))
+            prior.sample(rows, seed=moment.seed(rank))
             for _ in range(self.samples)
         ]
         return draws[0] if self.samples == 1 else tf.stack(draws)

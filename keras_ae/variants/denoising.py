@@ -81,7 +81,13 @@ class DenoisingAutoencoder(Autoencoder):
         shape = tf.concat([[self.corruptions], tf.shape(batch.x)], axis=0)
         versions = tf.broadcast_to(batch.x, shape)  # [S, B, ...]
         seed = moment.seed(rank=len(batch.x.shape) - 1)
-        noisy = self.corruption.corrupt(versions, seed)
+        if isinstance(seed, draws.RowSeed):  # knows where examples are
+            noisy = self.corruption.corrupt(versions, seed)
+        else:
+            flat = tf.reshape(versions, [-1, *self.space.shape])
+            noisy = tf.reshape(self.corruption.corrupt(flat, seed), shape)
+        if batch.seen is not None:
+            noisy = tf.where(batch.seen, noisy, 0.0)  # holes stay
         forward = super().forward(batch._replace(x=noisy), moment)
         return forward._replace(batch=batch, extras={"corrupted": noisy})
 
@@ -93,6 +99,9 @@ class DenoisingAutoencoder(Autoencoder):
         Formula:
             (g(f(x)) - x) / stddev^2  ~  d log p(x) / d x,
             p = density of the data plus the noise: smoothed by it
+
+        Noise and gradient are those of values as networks see them: of a
+        space that scales, such as `Series`, of scaled ones.
 
         Args:
             x: Examples, `[N, ...]`.

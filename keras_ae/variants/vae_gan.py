@@ -77,6 +77,10 @@ class VAEGAN(BaseAdversarial):
         z = self.codes_of_prior(forward, moment)
         sampled = self.likelihood(z, batch, moment).mean()
         decoded = forward.likelihood.mean()
+        if batch.mask is not None:  # holes are alike in all of them
+            sampled, decoded = (
+                tf.where(batch.mask, image, 0.0) for image in (sampled, decoded)
+            )
         extras = {
             name: self.judged(image, moment)
             for name, image in (

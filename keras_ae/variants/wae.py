@@ -71,7 +71,7 @@ class WAE(VAE):
         rank = len(self.encoder.event_shape)
         z = replicas.gather(forward.latent, -1 - rank)  # [(S,) N, event]
         lead = tf.shape(z)[: len(z.shape) - rank]
-        drawn = forward.prior.sample(lead, seed=moment.seed())
+        drawn = self.p_z().sample(lead, seed=moment.seed())
         distance = self.discrepancy(
             aggregates.flat(z, rank), aggregates.flat(drawn, rank), moment
         )

@@ -34,9 +34,10 @@ def publish(
         runs: As in `recipes.train`.
         verbose: As in `fit`.
     """
-    store.check_place(folder)
+    store.check_place(folder, (PICTURE,))
     one = tf.distribute.get_strategy()
     with recipes.claimed(Path(runs) / recipe["preset"], recipe) as work:
+        recipes.check_data(work, recipe["data"])
         space, rows = splits.of(recipe["data"], verbose)
         x = rows[0][0]
         model, seconds = recipes.fitted(recipe, space, x, work, verbose, one)

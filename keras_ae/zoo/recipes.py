@@ -43,6 +43,7 @@ from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core import replicas
 from keras_ae.core import shards
+from keras_ae.core import validation
 from keras_ae.core.types import Logs
 from keras_ae.core.types import Rows
 from keras_ae.model.base import BaseAutoencoder
@@ -62,6 +63,12 @@ KEYS = (
     "metrics",
     "seed",
 )
+#: What `training` and, but for the arguments of its class, `model` may have.
+NEEDED = {
+    "training": ("epochs", "batch_size", "learning_rate"),
+    "model": ("variant",),
+}
+OPTIONS = ("start", "kl_warmup", "beta_1", "sampler")
 RUNS = Path("runs")
 
 
@@ -89,6 +96,20 @@ def _check(recipe: dict[str, Any], name: str) -> dict[str, Any]:
             f"The recipe {name!r} has other keys than a recipe. Expected "
             f"{list(KEYS)}. Missing: {missing}. Unknown: {surplus}"
         )
+    for part, needed in NEEDED.items():
+        found = recipe[part] if isinstance(recipe[part], dict) else {}
+        missing = sorted(set(needed) - set(found))
+        surplus = sorted(set(found) - {*needed, *OPTIONS})
+        if missing or (surplus and part == "training"):
+            also = f", may be {list(OPTIONS)}" if part == "training" else ""
+            raise ValueError(
+                f"The {part} of the recipe {name!r} is not understood. "
+                f"Expected {list(needed)}{also}. Missing: {missing}. "
+                f"Received: {recipe[part]!r}"
+            )
+    if not {"name", "path"} & set(recipe["data"]):
+        expected = "a name, or a path"
+        raise ValueError(validation.invalid("data", expected, recipe["data"]))
     first = recipe["training"].get("start")
     if isinstance(first, dict):
         _check(first, f"{name}, start")
@@ -134,6 +155,8 @@ def train(
     if replicas.is_chief(strategy):
         owned = claimed(folder, recipe)
     with owned:
+        if replicas.is_chief(strategy):
+            check_data(folder, recipe["data"])
         space, ((x, _), _) = splits.of(recipe["data"], verbose)
         _check_workers(strategy, recipe, x)
         return fitted(recipe, space, x, folder, verbose, strategy)[0]
@@ -254,6 +277,21 @@ def claimed(folder: Path, recipe: dict[str, Any]) -> Iterator[Path]:
                 "another for `runs`."
             )
         yield folder
+
+
+def check_data(folder: Path, wanted: dict[str, Any]) -> None:
+    """Refuse to go on with a training on a file that has changed since."""
+    if "path" not in wanted:
+        return
+    path, found = folder / "data.sha256", splits.fingerprint(wanted)
+    if path.is_file() and path.read_text(encoding="utf-8").strip() != found:
+        raise ValueError(
+            f"The data of the training in {str(folder)!r} have changed. "
+            f"Expected {wanted['path']!r} with the sha256 in {path.name} "
+            f"there. Received: {found}. Delete the folder to train anew, or "
+            "choose another for `runs`."
+        )
+    files.write_text(path, found + "\n")
 
 
 def _check_workers(

@@ -13,11 +13,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ae import spaces
 from keras_ae.core import backend
 from keras_ae.core import rows as rows_of
 from keras_ae.core import shards
 from keras_ae.core import validation
 from keras_ae.model import finite
+from keras_ae.model import infer
 from keras_ae.model import magnitude
 from keras_ae.model import streams
 from keras_ae.model.training import checkpoint
@@ -236,7 +238,7 @@ class FastTraining(settings.Settings):
             ValueError: On rows that are not finite or do not fit the model.
             NonFiniteError: If the weights are not finite.
         """
-        rows = self.as_rows(x)
+        asked, rows = x, self.as_rows(x)
         if validation.is_array(rows) and steps is None and not callbacks:
             return self.reconstruct_rows(rows, batch_size, None, x)
         x = sharded.ordered(rows, batch_size)
@@ -260,7 +262,8 @@ class FastTraining(settings.Settings):
                 f"model. Expected finite numbers. Received: {len(rows)} such "
                 f"rows, the first at {rows[:5].tolist()}. Drop or fill them."
             )
-        return self.space.array(means)
+        like = infer.first(asked) if validation.is_array(rows) else None
+        return self.space.array(means, None, like if steps is None else None)
 
     @final
     def predict_step(self, data: Any) -> Any:
@@ -338,14 +341,24 @@ class FastTraining(settings.Settings):
     def _begun(self, x: Any) -> Any:
         """A stream, once its first batch was checked and the model started
         from it."""
-        strategy = backend.strategy(self)
+        rows, y, x = self._first_rows(x)
+        if rows is None:
+            return x
+        magnitude.check_trained(self, rows, y)
+        with backend.strategy(self).scope():
+            self.start_from(keras.tree.flatten(rows)[0])
+        return x
+
+    def _first_rows(self, x: Any) -> tuple:
+        """Rows and targets of the first batch of a stream, checked, or None,
+        and the stream with all of it."""
         # Workers may shuffle a stream each in its own way.
-        if spread.has_workers(strategy):
-            return x
-        first, x = streams.peeked(x)
-        if first is None:
-            return x
-        rows, y, _ = keras.utils.unpack_x_y_sample_weight(first)
+        if spread.has_workers(backend.strategy(self)):
+            return None, None, x
+        begun, x = streams.peeked(x)
+        if begun is None:
+            return None, None, x
+        rows, y, _ = keras.utils.unpack_x_y_sample_weight(begun)
         try:
             rows = self.check_rows(rows, y)
         except (TypeError, ValueError) as error:
@@ -355,10 +368,7 @@ class FastTraining(settings.Settings):
                 "pair is the target, not a label: labels of a model made with "
                 "`given` come as ((x, labels),)."
             ) from None
-        magnitude.check_trained(self, rows, y)
-        with strategy.scope():
-            self.start_from(keras.tree.flatten(rows)[0])
-        return x
+        return rows, y, x
 
     def _evaluation(self, data: tuple, batch_size: Any, steps: Any) -> Callable:
         """Checked and prepared once; function of callbacks and verbosity to
@@ -368,6 +378,8 @@ class FastTraining(settings.Settings):
         data = sharded.ordered(self.as_rows(x), batch_size), y, weight
         if self._in_memory(data[0]):
             data = (feed.fixed(data[0]), *data[1:])
+        else:
+            data = (self._first_rows(data[0])[2], *data[1:])
         source = self._source(data, batch_size, steps, None)
         execution = self.steps_per_execution
         if self._asked["steps_per_execution"] == "auto":
@@ -417,6 +429,8 @@ class FastTraining(settings.Settings):
         """Function of an epoch and callbacks to the logs of validation."""
         if data is None:
             return lambda epoch, callbacks: {}
+        if isinstance(data, list) and isinstance(self.space, spaces.Series):
+            data = (data,)  # several series, no examples and targets
         data = keras.utils.unpack_x_y_sample_weight(data)
         run = self._evaluation(data, batch_size, steps)
 

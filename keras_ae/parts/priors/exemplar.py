@@ -112,7 +112,7 @@ class Exemplar(base.BasePrior):
         if self.neighbors is not None:
             for low in range(0, count, REFRESHED):
                 numbers = np.arange(low, min(low + REFRESHED, count))
-                self._renew(numbers, model.encode)
+                self._renew(numbers, model.encode_tensors)
 
     def distribution(
         self, encode: Callable[[tf.Tensor], tfd.Distribution]
@@ -126,7 +126,10 @@ class Exemplar(base.BasePrior):
         """See `BasePrior.among`."""
         shares = tf.convert_to_tensor(self.there)
         if self.leave_one_out:
-            own = _same(x, tf.convert_to_tensor(self.examples), shares)
+            examples = tf.convert_to_tensor(self.examples)
+            # What a batch has in holes.
+            filled = tf.where(tf.math.is_nan(examples), 0.0, examples)
+            own = _same(x, filled, shares)
             shares = tf.where(own, 0.0, shares)  # [B, K]
         if self.neighbors is None:
             return self.mixture(encode, shares)

@@ -60,7 +60,9 @@ class BaseSparsity(BasePart, abc.ABC):
         if model.encoder.body.weights:
             return
         reads = model.encoder.projection
-        mean = x.reshape(len(x), -1).mean(axis=0, dtype=np.float64)
+        seen = model.batch_of(x).x
+        seen = np.asarray(model.space.features(seen)).reshape(len(x), -1)
+        mean = seen.mean(axis=0, dtype=np.float64)
         reads.bias.assign(-mean @ reads.kernel)
         if model.decoder.tied or model.decoder.body.weights:
             return
