@@ -53,6 +53,7 @@ class Start:
         examples = np.concatenate([*self.space.chunks(examples)])
         if isinstance(self.decoder, principal.PrincipalNetwork):
             self._start_from_components(examples)
+        examples[np.isnan(examples)] = 0  # weights have no holes
         for own in part.parts_of(self):
             own.adapt(self, examples)
 

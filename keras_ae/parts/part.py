@@ -38,7 +38,7 @@ class BasePart(AutoConfig):
 
     def adapt(self, model: "BaseAutoencoder", x: np.ndarray) -> None:
         """Initialize from examples as `space.tensor` gives them, `[N, ...]`,
-        NaN in holes, what is better not random."""
+        0 in holes, what is better not random."""
         del model, x
 
 

@@ -366,3 +366,38 @@ def test_a_recipe_to_start_from_is_trained_first(tmp_path):
     path.write_text(json.dumps(recipe(training=training)))
     with pytest.raises(ValueError, match=r"start' has other keys"):
         recipes.read(path)
+
+
+def test_a_file_that_has_changed_is_not_trained_on(tmp_path):
+    path = tmp_path / "table.csv"
+    rows = np.random.default_rng(0).normal(size=(40, 2))
+    np.savetxt(path, rows, delimiter=",", header="a,b", comments="")
+    model = {"variant": "vae", "latent_dim": 2, "hidden": [4]}
+    wanted = recipe(data={"path": str(path)}, model=model)
+    wanted["training"] = wanted["training"] | {"epochs": 1}
+    recipes.train(wanted, tmp_path, verbose=0)
+    recipes.train(wanted, tmp_path, verbose=0)  # found, not trained
+    np.savetxt(path, rows + 1, delimiter=",", header="a,b", comments="")
+    for again in (
+        lambda: recipes.train(wanted, tmp_path, verbose=0),
+        lambda: publishing.publish(wanted, tmp_path / "p", tmp_path, verbose=0),
+    ):
+        with pytest.raises(ValueError, match="have changed"):
+            again()
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("training", RECIPE["training"] | {"kl_warm_up": 3}, "kl_warm_up"),
+        ("training", {"epochs": 1, "batch_size": 2}, "learning_rate"),
+        ("training", [], "epochs"),
+        ("model", {"latent_dim": 2}, "variant"),
+        ("data", {}, "a name, or a path"),
+    ],
+)
+def test_parts_of_a_recipe_are_checked(tmp_path, part, value, words):
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(recipe(**{part: value})))
+    with pytest.raises(ValueError, match=words):
+        recipes.read(path)

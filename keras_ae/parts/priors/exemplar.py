@@ -126,10 +126,7 @@ class Exemplar(base.BasePrior):
         """See `BasePrior.among`."""
         shares = tf.convert_to_tensor(self.there)
         if self.leave_one_out:
-            examples = tf.convert_to_tensor(self.examples)
-            # What a batch has in holes.
-            filled = tf.where(tf.math.is_nan(examples), 0.0, examples)
-            own = _same(x, filled, shares)
+            own = _same(x, tf.convert_to_tensor(self.examples), shares)
             shares = tf.where(own, 0.0, shares)  # [B, K]
         if self.neighbors is None:
             return self.mixture(encode, shares)

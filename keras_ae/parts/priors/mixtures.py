@@ -149,7 +149,7 @@ class VampPrior(BasePrior):
                 f"{self.components}, one a component. Received: {len(x)}"
             )
         rows = base.some(x, self.components, model)
-        self.pseudo_inputs.assign(self.clip(np.nan_to_num(rows)))
+        self.pseudo_inputs.assign(self.clip(rows))
 
     def distribution(
         self, encode: Callable[[tf.Tensor], tfd.Distribution]
