@@ -18,6 +18,7 @@ from keras_ae.core import validation
 from keras_ae.jobs import core_rows
 from keras_ae.jobs import scores as kinds
 from keras_ae.jobs import training
+from keras_ae.jobs.intake import UNSEEN
 from keras_ae.jobs.intake import Intake
 from keras_ae.jobs.intake import checked
 from keras_ae.jobs.intake import is_frame
@@ -28,9 +29,6 @@ from keras_ae.model.base import BaseAutoencoder
 from keras_ae.spaces import frames
 
 RATE = 0.05  # of false alarms, by default
-#: Score of a category that was never seen, whose share is zero: beyond all
-#: others, and finite in every file.
-UNSEEN = float(np.finfo(np.float32).max)
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):

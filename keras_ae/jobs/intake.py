@@ -35,6 +35,10 @@ HOLES = (
     "space of a complete one: spaces.Table.from_frame(df)."
 )
 
+#: Score of a category that was never seen, whose share is zero: beyond all
+#: others, and finite in every file.
+UNSEEN = float(np.finfo(np.float32).max)
+
 
 class Intake(NamedTuple):
     """What stands between a user's data and a model, learned from the data.

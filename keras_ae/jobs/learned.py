@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import json
+import operator
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -63,7 +64,9 @@ def planned(variant: str, space: BaseSpace, steps: int, **options: Any) -> str:
     """
     space = keras.saving.serialize_keras_object(space)
     return json.dumps(
-        {"create": [variant, space, options], "steps": steps}, sort_keys=True
+        {"create": [variant, space, options], "steps": steps},
+        sort_keys=True,
+        default=operator.methodcaller("tolist"),  # of NumPy's numbers
     )
 
 

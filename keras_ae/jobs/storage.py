@@ -1,6 +1,7 @@
 """Detectors on disk: a folder that is read without trust, and a SavedModel."""
 
 import json
+import operator
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,14 @@ import tensorflow as tf
 from keras_ae.core import files
 from keras_ae.jobs import learned
 from keras_ae.jobs import scores as kinds
+from keras_ae.jobs.intake import UNSEEN
 from keras_ae.jobs.intake import Intake
 from keras_ae.jobs.view import View
 from keras_ae.math import conformal
 from keras_ae.model import finite
 from keras_ae.model.base import BaseAutoencoder
 from keras_ae.spaces import BaseSpace
+from keras_ae.spaces.columns import Category
 from keras_ae.zoo import errors
 from keras_ae.zoo import limits
 from keras_ae.zoo import store
@@ -79,6 +82,7 @@ def save(detector: "AnomalyDetector", folder: str | Path) -> None:
         ],
     }
     trust.check_classes(about, "The detector")
+    check_place(Path(folder))
     with files.replacing(Path(os.path.abspath(folder)), ABOUT) as whole:
         whole.mkdir()
         for key, own in models.items():
@@ -88,8 +92,28 @@ def save(detector: "AnomalyDetector", folder: str | Path) -> None:
         about["sha256"] = {
             name: trust.sha256(whole / name) for name in [ARRAYS, *written]
         }
-        text = json.dumps(about, indent=2) + "\n"
+        plain = operator.methodcaller("tolist")  # of NumPy's numbers
+        text = json.dumps(about, indent=2, default=plain) + "\n"
         (whole / ABOUT).write_text(text, encoding="utf-8")
+
+
+def check_place(folder: Path) -> None:
+    """Refuse a folder in which a detector would replace files of something
+    else.
+
+    Raises:
+        ValueError: If it has some of their names and is no detector.
+    """
+    files.check_folder(folder)
+    files.settle(folder)
+    names = sorted(p.name for p in folder.glob("model_*"))
+    names += [ARRAYS] if (folder / ARRAYS).exists() else []
+    if names and not (folder / ABOUT).exists():
+        raise ValueError(
+            f"The folder {str(folder)!r} is no detector, and has files that "
+            "one would replace. Expected a new folder, or that of a detector. "
+            f"Received: {names}. Name another folder."
+        )
 
 
 def load(
@@ -192,6 +216,7 @@ def export(detector: "AnomalyDetector", folder: str | Path) -> None:
         ]
         mean = tf.reduce_mean(tf.stack(found), axis=0)
         mean = finite.told(mean, x, intake.holes)
+        mean = tf.where(_unseen(intake.space, x), np.float32(UNSEEN), mean)
         below = tf.searchsorted(calibration, mean, side="left")
         size = tf.size(calibration)
         p_value = tf.cast((1 + size - below) / (size + 1), tf.float32)
@@ -268,3 +293,15 @@ def _kind(model: BaseAutoencoder | BaseSpace | None) -> str:
     if model is None:
         return "none"
     return "space" if isinstance(model, BaseSpace) else "model"
+
+
+def _unseen(space: BaseSpace, x: tf.Tensor) -> tf.Tensor:
+    """Which rows have a category that is none, bool `[B]`."""
+    found = tf.zeros(tf.shape(x)[:1], bool)
+    for place, column in enumerate(getattr(space, "columns", ())):
+        if isinstance(column, Category):
+            value = x[:, place]
+            top = len(column.categories) - 1
+            known = (value >= 0) & (value <= top) & (value == tf.round(value))
+            found |= ~(known | tf.math.is_nan(value))
+    return found

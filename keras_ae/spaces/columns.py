@@ -226,6 +226,9 @@ class Number(BaseColumn):
         """See `BaseColumn.numbers`."""
         import pandas as pd
 
+        known, kind = values.notna().to_numpy(), values.dtype.kind
+        strange = known & (kind in ("iufc" if self.type == "date" else "mM"))
+        self.refuse(values, strange, f"type {self.type}", "Convert them.")
         if self.type == "date":
             dates = pd.to_datetime(values, errors="coerce", utc=True)
             expected = "dates"
@@ -238,7 +241,7 @@ class Number(BaseColumn):
             advice = cells.conversion(self.name, "complex")
             self.refuse(values, bad, "real numbers", advice)
             numbers = numbers.to_numpy(np.float64, na_value=np.nan)
-        lost = np.isnan(numbers) & values.notna().to_numpy()
+        lost = np.isnan(numbers) & known
         self.refuse(values, lost, expected, "Correct it, or leave it empty.")
         infinite = np.isinf(numbers)
         self.refuse(values, infinite, "finite numbers", "Leave it empty.")

@@ -122,7 +122,10 @@ class Series(base.BaseSpace):
         one = x[0] if several else x
         values = frames.numbers("x", one)
         many = values.ndim == 3 or (
-            values.ndim == 2 and (several or values.shape[1] != length)
+            values.ndim == 2
+            and (
+                several or values.shape[1] != length or hasattr(one, "columns")
+            )
         )
         named = many and hasattr(one, "columns")
         names = [str(name) for name in one.columns] if named else None
@@ -417,6 +420,8 @@ def are_several(data: Any, length: int | None = None) -> bool:
     """
     if not are_arrays(data):
         return False
+    if any(hasattr(part, "columns") for part in data):
+        return True  # frames have names, which rows have not
     return len({length, *map(len, data)} - {None}) > 1
 
 

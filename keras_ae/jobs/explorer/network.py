@@ -65,6 +65,7 @@ def network(model: BaseAutoencoder) -> tuple[list[dict], Weights]:
         name = type(layer).__name__
         if name not in _LAYERS or len(entry["inbound_nodes"]) > 1:
             raise ValueError(f"the layer {name} is not among those of a page")
+        _check_joined(layer)
         layers.append(
             {
                 "op": name,
@@ -153,6 +154,17 @@ def _convolution(layer: keras.Layer, weights: Weights) -> dict[str, Any]:
         "strides": list(layer.strides),
         "padding": layer.padding,
     }
+
+
+def _check_joined(layer: keras.Layer) -> None:
+    """Refuse what joins inputs otherwise than number by number."""
+    name, several = type(layer).__name__, layer.input
+    if not isinstance(several, list):
+        return
+    shapes = [tuple(tensor.shape) for tensor in several]
+    alike = len(set(shapes)) == 1 or name == "Concatenate"
+    if not alike or (name == "Concatenate" and len(shapes[0]) > 2):
+        raise ValueError(f"the layer {layer.name!r} joins {shapes}")
 
 
 _LAYERS: dict[str, Callable] = {
