@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ae import spaces
 from keras_ae.core import validation
 from keras_ae.core.types import Rows
 from keras_ae.model import compiled
@@ -180,9 +181,9 @@ def _decode(model: BaseAutoencoder, codes: np.ndarray, x: Rows) -> np.ndarray:
     """Means of p(x|z) for codes `[N, ..., *latent]` made from `x`."""
     lead = codes.shape[: codes.ndim - len(model.encoder.event_shape)]
     repeats = math.prod(lead[1:])
+    asked = model.check_inputs(model.as_rows(x))
     rows = keras.tree.map_structure(
-        lambda t: np.repeat(t, repeats, axis=0),
-        model.check_inputs(model.as_rows(x)),
+        lambda t: np.repeat(t, repeats, axis=0), asked
     )
     decoded = compiled.batched(
         model,
@@ -191,7 +192,10 @@ def _decode(model: BaseAutoencoder, codes: np.ndarray, x: Rows) -> np.ndarray:
         ).mean(),
         (codes.reshape(-1, *model.encoder.event_shape), rows),
     )
-    return model.space.array(decoded.reshape(*lead, *decoded.shape[1:]))
+    values = decoded.reshape(*lead, *decoded.shape[1:])
+    if isinstance(model.space, spaces.Table):  # rows, no frame of each
+        return model.space.array(values, like=keras.tree.flatten(asked)[0])
+    return model.space.array(values)
 
 
 class Copying(NamedTuple):

@@ -25,7 +25,9 @@ class Shifts(corruptions.BaseCorruption):
     """The two versions of the worked example: one below, one above."""
 
     def corrupt(self, x, seed):
-        return x + tf.constant([-1.0, 1.0])[:, None, None]
+        versions = tf.reshape(x, [2, -1, 1])
+        shifted = versions + tf.constant([-1.0, 1.0])[:, None, None]
+        return tf.reshape(shifted, tf.shape(x))
 
 
 def test_worked_example_of_the_notes(monkeypatch):
