@@ -37,8 +37,8 @@ def publish(
     store.check_place(folder, (PICTURE,))
     one = tf.distribute.get_strategy()
     with recipes.claimed(Path(runs) / recipe["preset"], recipe) as work:
-        recipes.check_data(work, recipe["data"])
         space, rows = splits.of(recipe["data"], verbose)
+        recipes.check_data(work, recipe["data"])
         x = rows[0][0]
         model, seconds = recipes.fitted(recipe, space, x, work, verbose, one)
     _, (x, y) = rows

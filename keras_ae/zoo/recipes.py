@@ -155,9 +155,9 @@ def train(
     if replicas.is_chief(strategy):
         owned = claimed(folder, recipe)
     with owned:
+        space, ((x, _), _) = splits.of(recipe["data"], verbose)
         if replicas.is_chief(strategy):
             check_data(folder, recipe["data"])
-        space, ((x, _), _) = splits.of(recipe["data"], verbose)
         _check_workers(strategy, recipe, x)
         return fitted(recipe, space, x, folder, verbose, strategy)[0]
 

@@ -158,10 +158,10 @@ def _convolution(layer: keras.Layer, weights: Weights) -> dict[str, Any]:
 
 def _check_joined(layer: keras.Layer) -> None:
     """Refuse what joins inputs otherwise than number by number."""
-    name, several = type(layer).__name__, layer.input
-    if not isinstance(several, list):
+    name = type(layer).__name__
+    if name not in ("Add", "Concatenate", "Multiply"):
         return
-    shapes = [tuple(tensor.shape) for tensor in several]
+    shapes = [tuple(tensor.shape) for tensor in layer.input]
     alike = len(set(shapes)) == 1 or name == "Concatenate"
     if not alike or (name == "Concatenate" and len(shapes[0]) > 2):
         raise ValueError(f"the layer {layer.name!r} joins {shapes}")
