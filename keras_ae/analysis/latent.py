@@ -198,6 +198,13 @@ def _decode(model: BaseAutoencoder, codes: np.ndarray, x: Rows) -> np.ndarray:
     return model.space.array(values)
 
 
+def in_units(model: BaseAutoencoder, x: Rows) -> np.ndarray:
+    """Examples in the units of their reconstructions, `[N, ...]`; what the
+    model is told beside them is left out."""
+    rows = keras.tree.flatten(model.check_inputs(model.as_rows(x)))[0]
+    return model.space.array(np.concatenate([*model.space.chunks(rows)]))
+
+
 class Copying(NamedTuple):
     """Shares of the variance that a model gives back.
 
@@ -237,8 +244,7 @@ def copying(model: BaseAutoencoder, x: Rows, seed: int = 0) -> Copying:
     Reference: Alain, Bengio, 2014. What Regularized Auto-Encoders Learn from
         the Data Generating Distribution. JMLR 15, section 2.
     """
-    parts = model.space.chunks(model.check_inputs(model.as_rows(x)))
-    x = model.space.array(np.concatenate([*parts]))
+    x = in_units(model, x)
     columns = x.reshape(len(x), -1)
     total = np.sum(np.square(columns - columns.mean(axis=0)))
     if not total > 0:

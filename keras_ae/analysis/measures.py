@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from keras_ae.analysis import evaluation
+from keras_ae.analysis import latent
 from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
@@ -179,12 +180,6 @@ def _sampled(name: str, unit: str, function: Callable) -> Callable:
     return figure
 
 
-def _in_units(model: BaseAutoencoder, x: Rows) -> np.ndarray:
-    """Examples in the units of their reconstructions."""
-    rows = examples(model.as_rows(x))
-    return model.space.array(np.concatenate([*model.space.chunks(rows)]))
-
-
 def _squared_error(
     model: BaseAutoencoder, splits: Splits, verbose: int
 ) -> dict[str, Any]:
@@ -199,7 +194,7 @@ def _normalized(
     model: BaseAutoencoder, splits: Splits, verbose: int
 ) -> dict[str, Any]:
     del verbose
-    variance = np.var(_in_units(model, _drawn(splits)), dtype=np.float64)
+    variance = np.var(latent.in_units(model, _drawn(splits)), dtype=np.float64)
     return {
         "normalized_squared_error": estimate(
             _errors(model, splits) / variance, "of the variance"
@@ -218,7 +213,7 @@ def _pca(
     the rows' differences (delta method)."""
     del verbose
     train, test = (
-        _flat(_in_units(model, x)) for x in (_drawn(splits), splits[1][0])
+        _flat(latent.in_units(model, x)) for x in (_drawn(splits), splits[1][0])
     )
     components = math.prod(model.encoder.event_shape)
     pca = PCA(components, svd_solver="covariance_eigh").fit(train)

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_ae.core import replicas
+from keras_ae.math import draws
 
 tfd = tfp.distributions
 
@@ -64,7 +65,7 @@ def decomposed_kl(
         C.2; here the mean over the choice of the example that it draws.
         https://arxiv.org/abs/1802.04942
     """
-    single, _ = _unwrapped(posterior)
+    single, _ = draws.unwrapped(posterior)
     if single is posterior or len(single.event_shape):
         raise TypeError(
             "The parts of the KL are those of single latents. Expected a "
@@ -170,18 +171,9 @@ def flat(z: tf.Tensor, rank: int) -> tf.Tensor:
     return tf.reshape(z, tf.concat([lead, [latents]], 0))
 
 
-def _unwrapped(law: tfd.Distribution) -> tuple[tfd.Distribution, int]:
-    """What is independent, and of how many axes."""
-    axes = 0
-    while hasattr(law, "reinterpreted_batch_ndims"):
-        axes += int(tf.get_static_value(law.reinterpreted_batch_ndims))
-        law = law.distribution
-    return law, axes
-
-
 def _within(posterior: tfd.Distribution) -> tf.Tensor:
     """E_x Cov[z|x], `[d, d]`: of independent vectors one block each."""
-    single, axes = _unwrapped(posterior)
+    single, axes = draws.unwrapped(posterior)
     if not len(single.event_shape):
         return tf.linalg.diag(replicas.mean(flat(posterior.variance(), axes)))
     blocks = replicas.mean(single.covariance())  # [..., k, k]

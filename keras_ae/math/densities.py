@@ -58,9 +58,7 @@ def masked(distribution: tfd.Distribution, mask: tf.Tensor) -> tfd.Distribution:
 
 def is_point(distribution: tfd.Distribution) -> bool:
     """Whether it is a point mass."""
-    while hasattr(distribution, "reinterpreted_batch_ndims"):
-        distribution = distribution.distribution
-    return isinstance(distribution, tfd.Deterministic)
+    return isinstance(draws.unwrapped(distribution)[0], tfd.Deterministic)
 
 
 class Blocks(tfd.Blockwise):

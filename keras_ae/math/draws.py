@@ -221,10 +221,18 @@ def sample(
 
 def takes_rows(distribution: tfd.Distribution) -> bool:
     """Whether a distribution takes a `RowSeed`."""
+    law, _ = unwrapped(distribution)
+    return isinstance(law, (Rowwise, tfd.Deterministic))
+
+
+def unwrapped(law: tfd.Distribution) -> tuple[tfd.Distribution, int]:
+    """What `tfd.Independent` holds, and of how many axes."""
+    axes = 0
     # Not by its class: of parts that are no `CompositeTensor` it is another.
-    while hasattr(distribution, "reinterpreted_batch_ndims"):
-        distribution = distribution.distribution
-    return isinstance(distribution, (Rowwise, tfd.Deterministic))
+    while hasattr(law, "reinterpreted_batch_ndims"):
+        axes += int(tf.get_static_value(law.reinterpreted_batch_ndims))
+        law = law.distribution
+    return law, axes
 
 
 def row_seed(

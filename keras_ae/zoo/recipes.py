@@ -43,7 +43,6 @@ from keras_ae.core import files
 from keras_ae.core import registry
 from keras_ae.core import replicas
 from keras_ae.core import shards
-from keras_ae.core import validation
 from keras_ae.core.types import Logs
 from keras_ae.core.types import Rows
 from keras_ae.model.base import BaseAutoencoder
@@ -63,11 +62,8 @@ KEYS = (
     "metrics",
     "seed",
 )
-#: What `training` and, but for the arguments of its class, `model` may have.
-NEEDED = {
-    "training": ("epochs", "batch_size", "learning_rate"),
-    "model": ("variant",),
-}
+#: What a training has, and what it may have.
+TRAINING = ("epochs", "batch_size", "learning_rate")
 OPTIONS = ("start", "kl_warmup", "beta_1", "sampler")
 RUNS = Path("runs")
 
@@ -96,21 +92,25 @@ def _check(recipe: dict[str, Any], name: str) -> dict[str, Any]:
             f"The recipe {name!r} has other keys than a recipe. Expected "
             f"{list(KEYS)}. Missing: {missing}. Unknown: {surplus}"
         )
-    for part, needed in NEEDED.items():
-        found = recipe[part] if isinstance(recipe[part], dict) else {}
-        missing = sorted(set(needed) - set(found))
-        surplus = sorted(set(found) - {*needed, *OPTIONS})
-        if missing or (surplus and part == "training"):
-            also = f", may be {list(OPTIONS)}" if part == "training" else ""
+    training, model, source = (
+        recipe[part] if isinstance(recipe[part], dict) else {}
+        for part in ("training", "model", "data")
+    )
+    for part, expected, fits in (
+        (
+            "training",
+            f"{list(TRAINING)}, and may be {list(OPTIONS)}",
+            set(TRAINING) <= set(training) <= {*TRAINING, *OPTIONS},
+        ),
+        ("model", "a variant", "variant" in model),
+        ("data", "a name, or a path", {"name", "path"} & set(source)),
+    ):
+        if not fits:
             raise ValueError(
                 f"The {part} of the recipe {name!r} is not understood. "
-                f"Expected {list(needed)}{also}. Missing: {missing}. "
-                f"Received: {recipe[part]!r}"
+                f"Expected {expected}. Received: {recipe[part]!r}"
             )
-    if not {"name", "path"} & set(recipe["data"]):
-        expected = "a name, or a path"
-        raise ValueError(validation.invalid("data", expected, recipe["data"]))
-    first = recipe["training"].get("start")
+    first = training.get("start")
     if isinstance(first, dict):
         _check(first, f"{name}, start")
     return recipe
