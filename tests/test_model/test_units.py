@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -52,7 +53,9 @@ def test_codebooks_start_among_the_codes_of_examples():
 
 
 def test_a_table_with_categories_is_a_prior():
-    frame = keras_ae.datasets.load("german_credit")[0][0].head(50)
+    frame = pd.DataFrame(
+        {"size": 50 * RNG.normal(size=50), "kind": [*"abcda"] * 10}
+    )
     space = keras_ae.spaces.Table.from_frame(frame)
     model = keras_ae.VAE.create(
         space, 2, hidden=(4,), prior={"exemplar": {"components": 50}}
@@ -237,7 +240,6 @@ def test_streams_that_are_judged_are_checked():
 
 
 def test_predictions_with_callbacks_have_the_form_of_what_was_asked():
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(
         RNG.normal(size=(20, 2)), columns=["a", "b"], index=range(100, 120)
     )
