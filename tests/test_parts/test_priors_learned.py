@@ -85,6 +85,29 @@ def test_exemplars_without_themselves_are_the_others():
     np.testing.assert_allclose(among.log_prob(z), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("neighbors", [None, 12])
+def test_tied_exemplars_have_one_deviation_that_is_learned(neighbors):
+    x = rows(12)
+    exemplar = {"components": 12, "neighbors": neighbors, "tied": True}
+    vae = made({"exemplar": exemplar})
+    vae.adapt(x)
+    vae.prior.raw_scale.assign(-0.5)
+    scale = np.full(2, np.log1p(np.exp(-0.5)) + 1e-5)
+    mean = vae.encode(x).mean().numpy()
+    z = np.random.default_rng(1).normal(size=(12, 2)).astype("float32")
+    expected = log_mixture(z, np.zeros(12), mean, scale)
+    np.testing.assert_allclose(vae.p_z().log_prob(z), expected, rtol=1e-5)
+    batch = vae.batch(x[:5])
+    among = vae.p_z(batch, vae.moment(training=True)).log_prob(z[:5])
+    for i in range(5):
+        others = mean[np.arange(12) != i]
+        expected = log_mixture(z[i : i + 1], np.zeros(11), others, scale)
+        np.testing.assert_allclose(among[i], expected[0], rtol=1e-5)
+    vae.compile()
+    vae.fit(x, batch_size=6, verbose=0)
+    assert float(vae.prior.raw_scale) != -0.5
+
+
 def test_laplace_codes_have_a_closed_divergence():
     vae = keras_ae.VAE.create(
         (8,), 2, hidden=(6,), prior="standard_laplace", posterior="laplace"

@@ -14,6 +14,7 @@ from keras_ae.core import validation
 from keras_ae.core.types import Shape
 from keras_ae.core.types import Shapes
 from keras_ae.math import draws
+from keras_ae.parts import heads
 from keras_ae.parts.priors import base
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Exemplar(base.BasePrior):
         in training: over the k with x_k != x
         with neighbors: p(z) >= sum_k q(z | x_k) / K over the nearest k alone,
         of K examples that count
+        tied: N(z; E[q(z | x_k)], scale**2) in place of q(z | x_k)
 
     Args:
         components: Number of examples; all rows if there are not more.
@@ -60,6 +62,9 @@ class Exemplar(base.BasePrior):
             training. Defaults to True.
         neighbors: How many of them count in training, the nearest ones; or
             None for all. Defaults to None.
+        tied: Whether all have one deviation, which is learned, as in the
+            reference. Posteriors' own are as narrow as one example is known,
+            and bend those of others to theirs. Defaults to False.
 
     Example:
         >>> vae = keras_ae.VAE.create((8,), 2, prior="exemplar", hidden=(16,))
@@ -77,11 +82,13 @@ class Exemplar(base.BasePrior):
         components: int = 500,
         leave_one_out: bool = True,
         neighbors: int | None = None,
+        tied: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.components = validation.check_count("components", components)
         self.leave_one_out = bool(leave_one_out)
+        self.tied = bool(tied)
         if neighbors is not None:
             neighbors = validation.check_count("neighbors", neighbors)
         self.neighbors = neighbors
@@ -100,6 +107,14 @@ class Exemplar(base.BasePrior):
         self.there = self._place("there", (), "ones")
         if self.neighbors is not None:
             self.codes = self._place("codes", tuple(code_shape[1:]), "zeros")
+        if self.tied:
+            self.raw_scale = self.add_weight(
+                shape=(),
+                initializer=keras.initializers.Constant(heads.UNIT_SCALE),
+                dtype="float32",
+                autocast=False,
+                name="raw_scale",
+            )
         super().build(code_shape, example_shape)
 
     def adapt(self, model: "BaseAutoencoder", x: np.ndarray) -> None:
@@ -147,8 +162,22 @@ class Exemplar(base.BasePrior):
         """Of the posteriors of all examples, by shares `[(B,) K]`."""
         return tfd.MixtureSameFamily(
             tfd.Categorical(logits=_logits(shares)),
-            encode(tf.convert_to_tensor(self.examples)),
+            self.component(encode)(tf.convert_to_tensor(self.examples)),
         )
+
+    def component(self, encode: Callable) -> Callable:
+        """Makes of examples the laws that the mixture is of."""
+        if not self.tied:
+            return encode
+
+        def around(examples: tf.Tensor) -> tfd.Distribution:
+            mean = encode(examples).mean()
+            scale = tf.nn.softplus(tf.convert_to_tensor(self.raw_scale))
+            scale = tf.fill(tf.shape(mean), scale + heads.Gaussian.floor)
+            normal = draws.Normal(mean, scale)
+            return tfd.Independent(normal, len(self.event_shape))
+
+        return around
 
     def _place(self, name: str, shape: tuple, start: Any) -> keras.Variable:
         return self.add_weight(
@@ -208,7 +237,8 @@ class Nearest(draws.Own):
         z = tf.expand_dims(z, len(numbers.shape) - 1)
         shape = tf.concat([tf.shape(numbers), event], 0)
         z = tf.reshape(tf.broadcast_to(z, shape), [-1, *event])
-        return tf.reshape(self.encode(examples).log_prob(z), tf.shape(numbers))
+        laws = self.prior.component(self.encode)(examples)
+        return tf.reshape(laws.log_prob(z), tf.shape(numbers))
 
     def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:
         return self.prior.mixture(self.encode, self.shares).sample(n, seed=seed)
