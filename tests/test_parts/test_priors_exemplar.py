@@ -97,3 +97,16 @@ def test_bits_are_left_out_of_the_levels_that_gave_them():
     assert not own(1 - rows).any()
     # Places without an example give nothing.
     assert not own(rows, first=10)[:10].any()
+
+
+def test_examples_on_another_space_are_not_tied():
+    with pytest.raises(ValueError, match=r"Dirichlet.*tied=False"):
+        vae = keras_ae.VAE.create(
+            (8,),
+            3,
+            hidden=(6,),
+            posterior="dirichlet",
+            prior={"exemplar": {"components": 12, "tied": True}},
+        )
+        vae.adapt(ROWS)
+        vae.p_z()

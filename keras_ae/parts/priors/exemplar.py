@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 tfd = tfp.distributions
 
 REFRESHED = 500  # examples whose codes are renewed after a step
+REAL = tfd.Normal, tfd.Laplace, tfd.StudentT, tfd.MultivariateNormalTriL
 IMPOSSIBLE = -1e9  # the logarithm of 0, that has a gradient
 
 
@@ -65,6 +66,10 @@ class Exemplar(base.BasePrior):
         tied: Whether all have one deviation, which is learned, as in the
             reference. Posteriors' own are as narrow as one example is known,
             and bend those of others to theirs. Defaults to False.
+
+    Raises:
+        ValueError: At the first use, if examples are tied whose posteriors
+            are none of real numbers.
 
     Example:
         >>> vae = keras_ae.VAE.create((8,), 2, prior="exemplar", hidden=(16,))
@@ -171,7 +176,7 @@ class Exemplar(base.BasePrior):
             return encode
 
         def around(examples: tf.Tensor) -> tfd.Distribution:
-            mean = encode(examples).mean()
+            mean = _mean(encode(examples))
             scale = tf.nn.softplus(tf.convert_to_tensor(self.raw_scale))
             scale = tf.fill(tf.shape(mean), scale + heads.Gaussian.floor)
             normal = draws.Normal(mean, scale)
@@ -254,6 +259,18 @@ class Nearest(draws.Own):
 
     def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant(self.prior.event_shape, tf.int32)
+
+
+def _mean(law: tfd.Distribution) -> tf.Tensor:
+    """Of a law of real numbers."""
+    inner, _ = draws.unwrapped(law)
+    if not isinstance(inner, REAL):
+        raise ValueError(
+            "Tied examples are normal around the means of posteriors. Expected "
+            "a posterior of real numbers that knows its mean: Gaussian, "
+            f"Laplace, Student-t. Received: {inner.name}. Use tied=False."
+        )
+    return law.mean()
 
 
 def _logits(shares: tf.Tensor) -> tf.Tensor:
