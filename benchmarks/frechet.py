@@ -157,7 +157,7 @@ def main() -> None:
             "seconds": round(time.perf_counter() - start),
         }
         | results,
-        folder=reproduction.FRECHET.parent,
+        folder=reproduction.BENCHMARKS,
     )
 
 

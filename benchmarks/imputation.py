@@ -36,6 +36,7 @@ from sklearn.impute import SimpleImputer
 import keras_ae
 from benchmarks import common
 from keras_ae.core import markdown
+from keras_ae.zoo import reproduction
 
 PUBLISHED = {"breast": 0.2867, "wine": 1.035}
 SAMPLES = 10_000
@@ -201,7 +202,7 @@ def main() -> None:
         rows.append([model, f"{np.mean(errors):.4f}", len(errors)])
     rows.append(["published", f"{PUBLISHED[name]:.4f}", ""])
     print(markdown.table(["model", "error", "seeds"], rows))
-    common.write("imputation", results)
+    common.write("imputation", results, folder=reproduction.BENCHMARKS)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import statistics
 import textwrap
 from collections.abc import Iterable
 from typing import Any
@@ -231,8 +232,10 @@ def published() -> Table:
                 f"{about['wall_time'] / 60:.0f}",
             ]
         )
-    found = reproduction.frechet()
-    return header, rows + ([_frechet(found)] if found else [])
+    for name, row in (("imputation", _imputation), ("frechet", _frechet)):
+        if found := reproduction.benchmark(name):
+            rows.append(row(found))
+    return header, rows
 
 
 def reproduced(result: reproduction.Result) -> Table:
@@ -303,6 +306,31 @@ def _compared(row: reproduction.Row, figures: dict[str, Any]) -> list[str]:
             f"{figure['value'] - value:+{places}}" for value, _ in row.published
         ),
         reproduction.verdict(row, figures),
+    ]
+
+
+def _imputation(found: dict[str, Any]) -> list[str]:
+    """The row of `benchmarks.imputation`: its MIWAE under published rules."""
+    runs = found["breast"]["published"].values()
+    errors = [run["error"] for run in runs]
+    ours, published = statistics.fmean(errors), 0.2867
+    spread = statistics.stdev(errors) / len(errors) ** 0.5
+    verdict = "not reached"
+    if ours <= published + 0.005:
+        verdict = "reached: within 0.005"
+    return [
+        "`benchmarks.imputation`",
+        "MIWAE, K = 20, half of the values hidden at random",
+        "breast cancer, of scikit-learn, standardized",
+        "miwae, mlp 128-128-128, code 10, likelihood student_t",
+        "mean squared error of hidden values, 10,000 importance samples, "
+        f"{len(errors)} seeds",
+        "1001",
+        f"{ours:.4f} ± {spread:.4f}",
+        f"{published} ({reproduction.MATTEI}, one seed)",
+        f"{ours - published:+.4f}",
+        verdict,
+        f"{statistics.fmean(run['seconds'] for run in runs) / 60:.0f}",
     ]
 
 

@@ -21,10 +21,10 @@ from keras_ae.zoo import publishing
 from keras_ae.zoo import recipes
 from keras_ae.zoo import store
 
-#: What `python -m benchmarks.frechet` found; like presets it is installed.
-FRECHET = next(filter(Path.is_dir, store.ZOOS), store.ZOOS[-1]) / "frechet.json"
+#: What benchmarks found of which the table has rows; installed like presets.
+BENCHMARKS = next(filter(Path.is_dir, store.ZOOS), store.ZOOS[-1])
 #: Metadata of trained presets whose weights are not kept.
-FIGURES = FRECHET.parent / "figures"
+FIGURES = BENCHMARKS / "figures"
 
 BURDA = "[Burda et al., 2016](https://arxiv.org/abs/1509.00519)"
 TF2_IWAE = "[TF2 re-implementation](https://github.com/nbip/IWAE)"
@@ -35,6 +35,7 @@ PYTHAE = "[Pythae](https://github.com/clementchadebec/benchmark_VAE)"
 KERAS_IO = "[keras.io](https://keras.io/examples/generative/vq_vae/)"
 RAINFORTH = "[Rainforth et al., 2018](https://arxiv.org/abs/1802.04537)"
 MATHIEU = "[Mathieu et al., 2019](https://arxiv.org/abs/1901.06033)"
+MATTEI = "[its authors](https://github.com/pamattei/miwae)"
 GHOSH = "[Ghosh et al., 2020](https://arxiv.org/abs/1903.12436)"
 
 
@@ -468,8 +469,9 @@ def retrain(row: Row, runs: str | Path = recipes.RUNS) -> Result:
     return Result(row, recorded["metrics"], found, seconds)
 
 
-def frechet() -> dict[str, Any] | None:
-    """The results of `benchmarks.frechet`, where they are at hand."""
-    if not FRECHET.is_file():
+def benchmark(name: str) -> dict[str, Any] | None:
+    """The results of `python -m benchmarks.NAME`, where they are at hand."""
+    path = BENCHMARKS / f"{name}.json"
+    if not path.is_file():
         return None
-    return json.loads(FRECHET.read_text(encoding="utf-8"))
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -60,7 +60,7 @@ def zoo(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_AE_ZOO", str(trained))
     monkeypatch.setattr(reproduction, "ROWS", (ROW,))
-    monkeypatch.setattr(reproduction, "FRECHET", tmp_path / "frechet.json")
+    monkeypatch.setattr(reproduction, "BENCHMARKS", tmp_path)
     monkeypatch.setattr(reproduction, "FIGURES", tmp_path / "figures")
     return trained
 
@@ -298,10 +298,30 @@ def test_the_row_of_samples(zoo, monkeypatch):
         "prior": frechet.summary([4.0, 4.0, 4.0]),
         "difference": frechet.summary([-3.0, -2.0, -1.0]),
     }
-    reproduction.FRECHET.write_text(json.dumps(results))
+    path = reproduction.BENCHMARKS / "frechet.json"
+    path.write_text(json.dumps(results))
     found = cells(tables.published())
     # Deviation 1 over the root of 3.
     assert found["ours"] == "2.00 ± 0.58"
     assert found["published"].endswith("here 4.00 ± 0.00")
     assert found["ours - published"] == "-2.00 ± 0.58"
     assert (found["verdict"], found["minutes of training"]) == ("reached", "10")
+
+
+@pytest.mark.parametrize(
+    "errors, verdict",
+    [((0.29, 0.292), "reached: within 0.005"), ((0.29, 0.294), "not reached")],
+)
+def test_the_row_of_filled_holes(zoo, monkeypatch, errors, verdict):
+    monkeypatch.setattr(reproduction, "ROWS", ())
+    runs = [{"error": error, "seconds": 600} for error in errors]
+    results = {"breast": {"published": dict(enumerate(runs))}}
+    path = reproduction.BENCHMARKS / "imputation.json"
+    path.write_text(json.dumps(results))
+    found = cells(tables.published())
+    assert found["verdict"] == verdict
+    mean = sum(errors) / 2
+    # Deviation |a - b| / sqrt(2) over the root of 2.
+    gap = abs(errors[0] - errors[1]) / 2
+    assert found["ours"] == f"{mean:.4f} ± {gap:.4f}"
+    assert found["ours - published"] == f"{mean - 0.2867:+.4f}"
