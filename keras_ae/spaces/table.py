@@ -17,6 +17,7 @@ from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import DType
 from keras_ae.spaces import base
 from keras_ae.spaces import columns as kinds
+from keras_ae.spaces import filling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -333,16 +334,10 @@ class Table(base.BaseSpace):
         if isinstance(answer, np.ndarray):
             return np.where(np.isnan(like), answer, like)
         parts = answer if isinstance(answer, list) else [answer]
-        given = _pandas("x", like).copy(deep=False)
-        given.columns = [kinds.label(name) for name in given.columns]
+        given = self._ordered("x", like)
         for part in parts:
-            for name in part.columns:
-                own = given[name]
-                # Perhaps of other levels, or whole where the filling is not.
-                both = own.dtype.kind + part[name].dtype.kind
-                if hasattr(own, "cat") or both in ("if", "uf"):
-                    own = own.astype(part[name].dtype)
-                part[name] = own.where(own.notna(), part[name])
+            for place, name in enumerate(self.names):
+                part[name] = filling.filled(given.iloc[:, place], part[name])
         return answer
 
     def codes(self, values: np.ndarray, like: Any) -> Any:
