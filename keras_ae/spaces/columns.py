@@ -17,6 +17,7 @@ from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
 from keras_ae.math import kernels
 from keras_ae.spaces import cells
+from keras_ae.spaces import dates
 from keras_ae.spaces import scales
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ CATEGORIES = ("binary", "categorical", "ordinal")
 OBJECTS = ("integer", "floating", "mixed-integer-float")
 MOST_CATEGORIES = 1000
 NAMES = 20  # words, none of them twice, that are not yet taken for names
-DAY = 86_400e9  # nanoseconds
-SECONDS_A_DAY = 86_400
 SINGLE = np.finfo(np.float32)
 FAR = 1e4  # deviations from 0 where single precision would lose digits
 
@@ -171,21 +170,19 @@ class Number(BaseColumn):
         from pandas.api import types as kinds
 
         name = values.name
-        dated = kinds.is_datetime64_any_dtype(values.dtype)
-        blank = cls(
-            name, "date" if dated else type or "real", "", low=0, high=0
-        )
+        if type is None and kinds.is_datetime64_any_dtype(values.dtype):
+            type = "date"
+        blank = cls(name, type or "real", str(values.dtype), low=0, high=0)
         numbers = blank.numbers(values)
         seen = numbers[~np.isnan(numbers)]
-        whole = bool((seen == np.rint(seen)).all())
-        if type is None and not dated:
+        if type is None:
+            whole = bool((seen == np.rint(seen)).all())
             type = "positive" if seen.min() > 0 else "real"
             type = "count" if whole and seen.min() >= 0 else type
-        type = "date" if dated else type
-        origin = 0.0
         if type == "date" or abs(seen.mean()) > FAR * seen.std():
-            origin = float(np.floor(seen.min()))
-        seen = seen - origin
+            blank.origin = float(np.floor(seen.min()))
+        blank.type = type  # by which it refuses what does not fit
+        seen = blank.numbers(values)[~np.isnan(numbers)]
         center, scale = float(seen.mean()), float(seen.std())
         if scale < SINGLE.tiny:
             raise ValueError(
@@ -196,53 +193,49 @@ class Number(BaseColumn):
             )
         if likelihood is not None:
             center, scale = scales.supported(likelihood, center, scale)
-        decimals = cells.decimals(seen)
-        parts = None if decimals is None else 10.0**decimals
-        parts = SECONDS_A_DAY if type == "date" else parts
+        if type == "date":
+            decimals, step = None, dates.step(seen)
+        else:
+            decimals = cells.decimals(seen)
+            parts = None if decimals is None else 10.0**decimals
+            step = None if parts is None else cells.step(seen, parts)
         found: tuple = ((), (), (), ())
         if likelihood is None:
             found = kernels.fit((seen - center) / scale, size)
-        learned = cls(
+        return cls(
             name,
             type,
             str(values.dtype),
-            origin=origin,
+            origin=blank.origin,
             center=center,
             scale=scale,
             low=float(seen.min()),
             high=float(seen.max()),
             decimals=decimals,
-            step=None if parts is None else cells.step(seen, parts),
+            step=step,
             likelihood=likelihood,
             centers=found[0],
             scales=found[1],
             weights=found[2],
             owned=found[3],
         )
-        learned.numbers(values)  # refuses what does not fit its type
-        return learned
 
     def numbers(self, values: "pd.Series") -> np.ndarray:
         """See `BaseColumn.numbers`."""
         import pandas as pd
 
-        known, kind = values.notna().to_numpy(), values.dtype.kind
-        strange = known & (kind in ("iufc" if self.type == "date" else "mM"))
-        self.refuse(values, strange, f"type {self.type}", "Convert them.")
         if self.type == "date":
-            dates = pd.to_datetime(values, errors="coerce", utc=True)
-            expected = "dates"
-            numbers = dates.astype("datetime64[ns, UTC]").astype("int64")
-            numbers = np.where(dates.isna(), np.nan, numbers / DAY)
-        else:
-            expected = "numbers"
-            numbers = pd.to_numeric(values, errors="coerce")
-            bad = np.full(len(values), numbers.dtype.kind == "c")
-            advice = cells.conversion(self.name, "complex")
-            self.refuse(values, bad, "real numbers", advice)
-            numbers = numbers.to_numpy(np.float64, na_value=np.nan)
+            return dates.days(self, values)
+        known = values.notna().to_numpy()
+        strange = known & (values.dtype.kind in "mM")
+        self.refuse(values, strange, f"type {self.type}", "Convert them.")
+        numbers = pd.to_numeric(values, errors="coerce")
+        bad = np.full(len(values), numbers.dtype.kind == "c")
+        advice = cells.conversion(self.name, "complex")
+        self.refuse(values, bad, "real numbers", advice)
+        numbers = numbers.to_numpy(np.float64, na_value=np.nan)
         lost = np.isnan(numbers) & known
-        self.refuse(values, lost, expected, "Correct it, or leave it empty.")
+        self.refuse(values, lost, "numbers", "Correct it, or leave it empty.")
         infinite = np.isinf(numbers)
         self.refuse(values, infinite, "finite numbers", "Leave it empty.")
         far = np.abs(numbers - self.origin) > SINGLE.max
@@ -260,7 +253,7 @@ class Number(BaseColumn):
 
     def values(self, numbers: np.ndarray) -> "pd.Series":
         """See `BaseColumn.values`; inside the range that was seen, and with
-        as many decimals."""
+        as many decimals, or on the same steps."""
         import pandas as pd
 
         numbers = np.clip(numbers, self.low, self.high)
@@ -271,15 +264,9 @@ class Number(BaseColumn):
             numbers = self.low + steps * self.step
         if self.decimals is not None:
             numbers = np.round(numbers, self.decimals)
-        numbers = numbers + self.origin
         if self.type == "date":
-            unit = DAY if self.step is None else SECONDS_A_DAY
-            whole = pd.Series(np.rint(numbers * unit)).astype("Int64")
-            dates = pd.to_datetime(whole * int(DAY / unit), utc=True)
-            if "," not in self.dtype:  # of no time zone
-                dates = dates.dt.tz_localize(None)
-            return dates.astype(self.dtype)
-        found = pd.Series(numbers)
+            return dates.made(self, numbers)
+        found = pd.Series(numbers + self.origin)
         if self.dtype == "object" and self.decimals == 0:
             found = found.astype("int64")
         return found.astype(self.dtype)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def filled(own: "pd.Series", found: "pd.Series") -> "pd.Series":
     """`own` with its holes from `found`, row by row: in the type of `found`
-    where it holds all that was observed, else in that of `own`, else as
-    objects.
+    where it holds all that was observed, else in that of `own`, words beside
+    words, else as objects.
 
     Example:
         >>> import pandas as pd
@@ -28,12 +28,14 @@ def filled(own: "pd.Series", found: "pd.Series") -> "pd.Series":
     from pandas.api import types as kinds
 
     seen = own.notna().to_numpy()
-    for dtype in (found.dtype, own.dtype):
-        observed, filling = cast(own[seen], dtype), cast(found[~seen], dtype)
-        if filling is None and kinds.is_string_dtype(dtype):
-            filling = found[~seen].astype(dtype)
-        if observed is not None and filling is not None:
-            return _joined(observed, filling, seen, own)
+    observed = cast(own[seen], found.dtype)
+    if observed is not None:
+        return _joined(observed, found[~seen], seen, own)
+    if kinds.infer_dtype(own[seen]) == "string":
+        found = found.astype(str)
+    filling = cast(found[~seen], own.dtype)
+    if filling is not None:
+        return _joined(own[seen], filling, seen, own)
     rest = own[seen].astype(object), found[~seen].astype(object)
     return _joined(*rest, seen, own)
 
