@@ -93,7 +93,7 @@ class Number(BaseColumn):
     Args:
         name: Of the column.
         type: `"real"`, `"positive"`, `"count"` (whole, from 0) or `"date"`,
-            days since the origin.
+            days since the origin, itself a day counted from 1970 on.
         dtype: Name of the pandas type in which values come back.
         origin: Subtracted on the host, in double precision.
         center: Subtracted in the graph, from what the origin leaves.

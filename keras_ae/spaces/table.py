@@ -33,10 +33,14 @@ class Table(base.BaseSpace):
     `reconstruct(df)`; `embed(df)` keeps the index. Missing values are "not
     observed".
 
-    A row is `[columns]`, numbers in the user's units and places of
-    categories, NaN where one is missing; that is what a SavedModel takes. In
-    the tensor numbers come first, standardized; then bits, grades, and each
-    category as a one-hot vector.
+    A row is `[columns]`, NaN where a value is missing: places of categories,
+    and numbers in the user's units, counted from the `origin` of their column.
+    That is 0, but of dates, which are days since the first day, and of numbers
+    more than 10,000 deviations away from 0: single precision, in which rows
+    are served, holds neither a second of today nor their last digits. `rows`
+    makes rows of a data frame, `array(tensor(rows))` a data frame of complete
+    rows; a SavedModel takes rows. In the tensor numbers come first,
+    standardized; then bits, grades, and each category as a one-hot vector.
 
     Numbers have a `KernelMixture` as likelihood, which takes any
     distribution: modes, frequent values, long tails. Others can be chosen.
@@ -60,6 +64,11 @@ class Table(base.BaseSpace):
         True
         >>> vae.sample(3, seed=0).dtypes.equals(df.dtypes)
         True
+        >>> rows = table.rows("df", df)
+        >>> rows.tolist()
+        [[31.0, 0.0], [44.0, nan], [27.0, 1.0], [60.0, 1.0]]
+        >>> table.array(table.tensor(rows[2:])).values.tolist()
+        [[27, 'Ulm'], [60, 'Ulm']]
     """
 
     missing = "mask"
@@ -162,7 +171,7 @@ class Table(base.BaseSpace):
         return {"columns": {"likelihoods": heads, "widths": widths}}
 
     def rows(self, name: str, data: Any) -> Any:
-        """See `BaseSpace.rows`; of a data frame `[N, columns]`.
+        """See `BaseSpace.rows`; of a data frame `[N, columns]`, float32.
 
         Raises:
             ValueError: If columns are missing or unknown, or a value does not
