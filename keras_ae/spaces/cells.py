@@ -63,6 +63,21 @@ def unsaved(name: str | int | tuple, kind: str) -> str:
     )
 
 
+def fixed(name: str | int | tuple, type: str) -> str:
+    """The message that a categorical is none of numbers of a type.
+
+    Example:
+        >>> fixed("size", "real").rpartition(". ")[2]
+        "Convert it: df['size'].astype(float)."
+    """
+    advice = _DATES if type == "date" else "df[{0!r}].astype(float)"
+    return (
+        f"The column {name!r} is a categorical, whose values are fixed. "
+        f"Expected another type of column for {type!r}. Received: dtype "
+        f"category. Convert it: {advice.format(name)}."
+    )
+
+
 def decimals(values: np.ndarray, most: int = 6) -> int | None:
     """Places behind the point that all values have, if they are few.
 

@@ -95,6 +95,7 @@ class Number(BaseColumn):
         type: `"real"`, `"positive"`, `"count"` (whole, from 0) or `"date"`,
             days since the origin, itself a day counted from 1970 on.
         dtype: Name of the pandas type in which values come back.
+        words: Whether they are numbers or dates as words.
         origin: Subtracted on the host, in double precision.
         center: Subtracted in the graph, from what the origin leaves.
         scale: Divided by after that.
@@ -125,6 +126,7 @@ class Number(BaseColumn):
         type: str,
         dtype: str,
         *,
+        words: bool = False,
         origin: float = 0.0,
         center: float = 0.0,
         scale: float = 1.0,
@@ -140,7 +142,7 @@ class Number(BaseColumn):
     ):
         self.name = label(name)
         self.type = validation.check_in("type", type, NUMBERS)
-        self.dtype = dtype
+        self.dtype, self.words = dtype, words
         self.origin, self.center, self.scale = origin, center, scale
         self.low, self.high = low, high
         self.decimals, self.step = decimals, step
@@ -159,7 +161,8 @@ class Number(BaseColumn):
         """From the values of a training set.
 
         Args:
-            values: Numbers or dates, at least two different ones.
+            values: Numbers or dates, or words for such, at least two
+                different ones.
             type: See the class; None to read it from the values.
             likelihood: See the class.
             size: Most kernels.
@@ -174,6 +177,8 @@ class Number(BaseColumn):
             type = "date"
         blank = cls(name, type or "real", str(values.dtype), low=0, high=0)
         numbers = blank.numbers(values)
+        if hasattr(values, "cat"):
+            raise ValueError(cells.fixed(name, blank.type))
         seen = numbers[~np.isnan(numbers)]
         if type is None:
             whole = bool((seen == np.rint(seen)).all())
@@ -206,6 +211,7 @@ class Number(BaseColumn):
             name,
             type,
             str(values.dtype),
+            words=kinds.infer_dtype(values) == "string",
             origin=blank.origin,
             center=center,
             scale=scale,
@@ -265,10 +271,12 @@ class Number(BaseColumn):
         if self.decimals is not None:
             numbers = np.round(numbers, self.decimals)
         if self.type == "date":
-            return dates.made(self, numbers)
-        found = pd.Series(numbers + self.origin)
-        if self.dtype == "object" and self.decimals == 0:
-            found = found.astype("int64")
+            found = dates.made(self, numbers)
+        else:
+            found = pd.Series(numbers + self.origin)
+            if self.decimals == 0 and (self.words or self.dtype == "object"):
+                found = found.astype("int64")
+        found = found.astype(str) if self.words else found
         return found.astype(self.dtype)
 
     def _snapped(self, numbers: np.ndarray) -> np.ndarray:

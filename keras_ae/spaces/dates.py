@@ -58,16 +58,14 @@ def days(column: "Number", values: "pd.Series") -> np.ndarray:
 
 
 def made(column: "Number", numbers: np.ndarray) -> "pd.Series":
-    """The way back of `days`, in the column's dtype."""
+    """The way back of `days`: in UTC, or of no time zone."""
     import pandas as pd
 
     whole = np.rint(np.nan_to_num(numbers) * DAY).astype("int64")
     dates = (whole + int(column.origin) * DAY).astype("datetime64[us]")
     dates[np.isnan(numbers)] = np.datetime64("NaT")
     found = pd.Series(dates)
-    if zone(column.dtype):
-        found = found.dt.tz_localize("UTC")
-    return found.astype(column.dtype)
+    return found.dt.tz_localize("UTC" if zone(column.dtype) else None)
 
 
 def step(days: np.ndarray) -> float | None:

@@ -25,19 +25,20 @@ def filled(own: "pd.Series", found: "pd.Series") -> "pd.Series":
         1    7.5
         dtype: float64
     """
+    import pandas as pd
     from pandas.api import types as kinds
 
     seen = own.notna().to_numpy()
-    observed = cast(own[seen], found.dtype)
-    if observed is not None:
-        return _joined(observed, found[~seen], seen, own)
-    if kinds.infer_dtype(own[seen]) == "string":
-        found = found.astype(str)
-    filling = cast(found[~seen], own.dtype)
-    if filling is not None:
-        return _joined(own[seen], filling, seen, own)
-    rest = own[seen].astype(object), found[~seen].astype(object)
-    return _joined(*rest, seen, own)
+    observed, filling = cast(own[seen], found.dtype), found[~seen]
+    if observed is None:
+        words = kinds.infer_dtype(own[seen]) == "string"
+        observed, filling = own[seen], filling.astype(str) if words else filling
+        filling = cast(filling, own.dtype)
+    if filling is None:
+        observed, filling = observed.astype(object), found[~seen].astype(object)
+    places = np.concatenate([np.flatnonzero(seen), np.flatnonzero(~seen)])
+    both = pd.concat([observed, filling]).iloc[np.argsort(places)]
+    return both.set_axis(own.index)
 
 
 def cast(values: "pd.Series", dtype: Any) -> "pd.Series | None":
@@ -57,17 +58,3 @@ def cast(values: "pd.Series", dtype: Any) -> "pd.Series | None":
         return None
     pairs = zip(values.astype(object), found.astype(object), strict=True)
     return found if all(a is b or a == b for a, b in pairs) else None
-
-
-def _joined(
-    observed: "pd.Series",
-    filling: "pd.Series",
-    seen: np.ndarray,
-    like: "pd.Series",
-) -> "pd.Series":
-    """Both in one column, with the index and name of `like`."""
-    import pandas as pd
-
-    order = np.argsort(np.argsort(~seen, kind="stable"), kind="stable")
-    both = pd.concat([observed, filling], ignore_index=True)
-    return pd.Series(both.array[order], like.index, name=like.name)

@@ -362,12 +362,15 @@ class Table(base.BaseSpace):
     def _frame(self, rows: np.ndarray, like: Any) -> "pd.DataFrame":
         import pandas as pd
 
-        index = None if like is None else _pandas("x", like).index
-        found = {
-            column.name: column.values(own).array
-            for column, own in zip(self.columns, rows.T, strict=True)
-        }
-        return pd.DataFrame(found, index=index)
+        found = pd.DataFrame(
+            {
+                column.name: column.values(own)
+                for column, own in zip(self.columns, rows.T, strict=True)
+            }
+        )
+        if like is not None:
+            found.index = _pandas("x", like).index
+        return found
 
 
 def _blocks(columns: Sequence[kinds.BaseColumn]) -> list[list]:
