@@ -226,13 +226,14 @@ def _check_complete(cls: type, name: str, arguments: dict) -> None:
         )
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown(kind: str, name: Any, known: Iterable[Any]) -> str:
     """Message for a name that is not in a table, nearest names first."""
-    known = sorted(known)
-    asked = str(name).lower()
-    near = difflib.get_close_matches(asked, known, n=len(known), cutoff=0.4)
-    rest = [k for k in known if k not in near]
-    return f"Unknown {kind}. Expected one of {near + rest}. Received: {name!r}."
+    known = sorted(known, key=str)
+    asked, words = str(name).lower(), [*map(str, known)]
+    near = difflib.get_close_matches(asked, words, n=len(words), cutoff=0.4)
+    ranks = {word: rank for rank, word in enumerate(near)}
+    known.sort(key=lambda own: ranks.get(str(own), len(near)))
+    return f"Unknown {kind}. Expected one of {known}. Received: {name!r}."
 
 
 def _kind(cls: type) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_ae.spaces.labels import Label
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -39,7 +41,7 @@ def kind(value: Any) -> str:
     return type(value).__name__
 
 
-def conversion(name: str | int | tuple, kind: str) -> str:
+def conversion(name: Label, kind: str) -> str:
     """What to do with a column of values of a kind that is not taken.
 
     Example:
@@ -49,7 +51,7 @@ def conversion(name: str | int | tuple, kind: str) -> str:
     return f"Convert it: {_CONVERSIONS.get(kind, _WORDS).format(name)}."
 
 
-def unsaved(name: str | int | tuple, kind: str) -> str:
+def unsaved(name: Label, kind: str) -> str:
     """The message that a column's values can be no categories.
 
     Example:
@@ -63,7 +65,7 @@ def unsaved(name: str | int | tuple, kind: str) -> str:
     )
 
 
-def fixed(name: str | int | tuple, type: str) -> str:
+def fixed(name: Label, type: str) -> str:
     """The message that a categorical is none of numbers of a type.
 
     Example:

@@ -19,11 +19,12 @@ from keras_ae.math import kernels
 from keras_ae.spaces import cells
 from keras_ae.spaces import dates
 from keras_ae.spaces import scales
+from keras_ae.spaces.labels import Label
+from keras_ae.spaces.labels import label
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Name = str | int | tuple
 NUMBERS = ("real", "positive", "count", "date")
 CATEGORIES = ("binary", "categorical", "ordinal")
 #: What pandas infers of numbers in a column of objects.
@@ -43,7 +44,7 @@ class BaseColumn(AutoConfig, abc.ABC):
 
     kind = "column"
 
-    name: Name
+    name: Label
     type: str
     dtype: str
     #: Numbers in the tensor.
@@ -122,7 +123,7 @@ class Number(BaseColumn):
 
     def __init__(
         self,
-        name: Name,
+        name: Label,
         type: str,
         dtype: str,
         *,
@@ -313,7 +314,7 @@ class Category(BaseColumn):
 
     def __init__(
         self,
-        name: Name,
+        name: Label,
         type: str,
         dtype: str,
         categories: Sequence[Any],
@@ -479,16 +480,3 @@ def learn(
     if number or likelihood is not None:
         return Number.learn(values, type, likelihood, size)
     return Category.learn(values, type)
-
-
-def label(name: Any) -> Name:
-    """The name of a column as it is saved and read: of a tuple, which names
-    one below others, JSON makes a list.
-
-    Example:
-        >>> label(["height", 2])
-        ('height', 2)
-    """
-    if isinstance(name, (tuple, list)):
-        return tuple(map(label, name))
-    return int(name) if isinstance(name, (int, np.integer)) else str(name)

@@ -18,6 +18,7 @@ from keras_ae.core.types import DType
 from keras_ae.spaces import base
 from keras_ae.spaces import columns as kinds
 from keras_ae.spaces import filling
+from keras_ae.spaces.labels import label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,11 +115,14 @@ class Table(base.BaseSpace):
             TypeError: If it is no data frame.
             ValueError: On a column without two different values, values of
                 several types, infinite ones, more than 1,000 categories; with
-                the name of the column.
+                the name of the column. On a name that cannot be saved.
         """
         frame = _pandas("frame", frame)
-        types, likelihoods = dict(types or {}), dict(likelihoods or {})
-        names = [*map(kinds.label, frame.columns)]
+        types, likelihoods = (
+            {label(name): value for name, value in (given or {}).items()}
+            for given in (types, likelihoods)
+        )
+        names = [*map(label, frame.columns)]
         if len(frame) == 0 or not names:
             raise ValueError(
                 "The data frame is empty. Expected rows and columns. Received: "
@@ -229,7 +233,7 @@ class Table(base.BaseSpace):
     def _ordered(self, name: str, data: Any) -> "pd.DataFrame":
         """The columns of the table, in its order."""
         frame = _pandas(name, data)
-        given = [*map(kinds.label, frame.columns)]
+        given = [*map(label, frame.columns)]
         lacking = [n for n in self.names if n not in given]
         surplus = [n for n in given if n not in self.names]
         if lacking or surplus or len(given) > len(self.names):
@@ -345,8 +349,9 @@ class Table(base.BaseSpace):
         parts = answer if isinstance(answer, list) else [answer]
         given = self._ordered("x", like)
         for part in parts:
-            for place, name in enumerate(self.names):
-                part[name] = filling.filled(given.iloc[:, place], part[name])
+            for place in range(len(self.names)):
+                pair = given.iloc[:, place], part.iloc[:, place]
+                part.isetitem(place, filling.filled(*pair))
         return answer
 
     def codes(self, values: np.ndarray, like: Any) -> Any:
@@ -369,7 +374,8 @@ class Table(base.BaseSpace):
             }
         )
         if like is not None:
-            found.index = _pandas("x", like).index
+            given = self._ordered("x", like)
+            found.index, found.columns = given.index, given.columns
         return found
 
 
