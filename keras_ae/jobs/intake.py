@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 from keras_ae import spaces
 from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
+from keras_ae.spaces import frames
 from keras_ae.spaces.series import are_arrays
 from keras_ae.spaces.series import are_several
 
@@ -223,7 +224,7 @@ def is_numbers(x: Any, holes: bool = False) -> bool:
         return ndim in (0, 2)
     import pandas as pd
 
-    frame = x if hasattr(x, "iloc") else x.to_pandas()
+    frame = frames.to_pandas(x)
     types = map(pd.api.types.is_numeric_dtype, frame.dtypes)
     return all(types) and (holes or not frame.isna().to_numpy().any())
 

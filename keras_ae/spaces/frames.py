@@ -1,11 +1,19 @@
-"""Data frames of pandas, which is not imported: numbers out of them, and
-numbers into the form of them."""
+"""Data frames of pandas, which is imported where others become some: numbers
+out of them, and numbers into the form of them."""
 
 import warnings
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Types of pandas for whole numbers with holes; Arrow's in small letters.
+WHOLE = tuple(
+    f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)
+)
 GAP = 2  # usual steps from one time to the next
 
 
@@ -39,6 +47,33 @@ def numbers(name: str, data: Any) -> np.ndarray:
     if all(isinstance(t, np.dtype) for _, t in types):
         return np.asarray(data)
     return data.to_numpy("float64", na_value=np.nan)
+
+
+def to_pandas(frame: Any) -> "pd.DataFrame":
+    """A data frame as one of pandas. Of polars' whole numbers those with holes
+    are nullable ones, which floats, pandas' choice, would not hold.
+
+    Example:
+        >>> import pyarrow
+        >>> to_pandas(pyarrow.table({"n": [2**53 + 1, None]}))["n"].tolist()
+        [9007199254740993, <NA>]
+    """
+    if hasattr(frame, "iloc"):
+        return frame
+    import pandas as pd
+    import pyarrow
+
+    types = {
+        getattr(pyarrow, name.lower())(): pd.api.types.pandas_dtype(name)
+        for name in WHOLE
+    }
+    found = frame.to_pandas(types_mapper=types.get)
+    complete = {
+        name: own.dtype.numpy_dtype
+        for name, own in found.items()
+        if str(own.dtype) in WHOLE and own.notna().all()
+    }
+    return found.astype(complete)
 
 
 def form(values: np.ndarray, like: Any) -> Any:

@@ -18,6 +18,7 @@ from keras_ae.core.types import DType
 from keras_ae.spaces import base
 from keras_ae.spaces import columns as kinds
 from keras_ae.spaces import filling
+from keras_ae.spaces import frames
 from keras_ae.spaces.labels import label
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ class Table(base.BaseSpace):
     """Rows of a data frame: numbers, dates, categories, holes.
 
     Made by `Table.from_frame(df)`. A model of it takes data frames with the
-    same columns, in any order, and gives data frames back, with names, types,
-    categories and order as they were: `fit(df)`, `sample(n)`, `impute(df)`,
-    `reconstruct(df)`; `embed(df)` keeps the index. Missing values are "not
-    observed".
+    same columns, in any order, and gives data frames back, of pandas, with
+    names, types, categories and order of training: `fit(df)`, `sample(n)`,
+    `impute(df)`, `reconstruct(df)`; `embed(df)` keeps the index. Missing
+    values are "not observed".
 
     A row is `[columns]`, NaN where a value is missing: places of categories,
     and numbers in the user's units, counted from the `origin` of their column.
@@ -491,4 +492,4 @@ def _pandas(name: str, frame: Any) -> "pd.DataFrame":
     if not _is_frame(frame):
         expected = "a data frame of pandas or polars"
         raise TypeError(validation.invalid(name, expected, type(frame)))
-    return frame if hasattr(frame, "iloc") else frame.to_pandas()
+    return frames.to_pandas(frame)
