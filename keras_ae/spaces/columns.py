@@ -429,9 +429,15 @@ class Category(BaseColumn):
         that are none."""
         import pandas as pd
 
-        places = pd.Index(self.categories, dtype=object).get_indexer(
-            values.astype(object).to_numpy()
+        known, own = (
+            pd.Index(self.categories, dtype=object),
+            values.astype(object),
         )
+        try:
+            places = known.get_indexer(own)
+        except TypeError:  # lists and the like, which have no hash
+            saved = own.map(cells.kind).isin(cells.SAVED)
+            places = known.get_indexer(own.where(saved, None))
         return np.where(values.isna(), np.nan, places.astype(np.float64))
 
 

@@ -81,6 +81,59 @@ def test_a_category_that_is_none_is_an_anomaly_in_a_saved_model(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, 2],
+        [1.5, 2.5],
+        [True, False],
+        pd.array([1, 2], "Int64"),
+        pd.Categorical([1, 2]),
+        pd.to_datetime(["2026-11-30", "2026-12-01"]),
+        [[1], {"a": 2}],
+        ["1", "d"],
+    ],
+)
+def test_what_is_no_word_is_an_anomaly_where_words_were(words, values):
+    detector, frame = words
+    asked = frame[:2].assign(c=values)
+    assert detector.predict(asked).tolist() == [-1, -1]
+    assert detector.contributions(asked)["c"].min() > 1e38
+    mixed = frame[:2].assign(c=["a", values[0]])
+    np.testing.assert_array_equal(
+        detector.anomaly_score(mixed)[:1],
+        detector.anomaly_score(frame[:1].assign(c="a")),
+    )
+    with pytest.raises(ValueError, match="'c' holds a value that does not fit"):
+        detector.models_[0].embed(asked)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["1", "two"], "'x'.*numbers.*'two' in row 1"),
+        ([[1], [2]], "'x'"),
+        (pd.to_datetime(["2026-11-30", None]), "'x'.*type real.*in row 0"),
+    ],
+)
+def test_what_is_no_number_is_refused_where_numbers_were(
+    words, values, message
+):
+    detector, frame = words
+    with pytest.raises(ValueError, match=message):
+        detector.predict(frame[:2].assign(x=values))
+
+
+@pytest.fixture(scope="module")
+def words():
+    """A detector of a column of words beside numbers, and its rows."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=300), "c": rng.choice([*"abc"], 300)}
+    )
+    return keras_ae.AnomalyDetector(steps=5, seed=0).fit(frame), frame
+
+
 def test_a_detector_replaces_no_files_of_something_else(tmp_path):
     x = np.random.default_rng(0).normal(size=(300, 3))
     detector = keras_ae.AnomalyDetector(
