@@ -125,7 +125,7 @@ def check_dtype(values: "pd.Series") -> None:
 
     try:
         kinds.pandas_dtype(str(values.dtype))
-    except (NotImplementedError, TypeError):
+    except (NotImplementedError, TypeError, ValueError):
         kind = "Decimal" if kinds.is_numeric_dtype(values.dtype) else "str"
         raise ValueError(
             f"The column {values.name!r} has a type that cannot be saved. "

@@ -39,7 +39,7 @@ def days(column: "Number", values: "pd.Series") -> np.ndarray:
     column.refuse(values, strange, "type date", "Convert them.")
     found = _read(values)
     lost = known & found.isna().to_numpy()
-    expected = "dates, as words in ISO 8601 (2026-11-30 08:00)"
+    expected = "dates that pandas holds, as words ISO 8601 (2026-11-30 08:00)"
     own = f"Convert it: pd.to_datetime(df[{column.name!r}]"
     advice = f"{own}, dayfirst=True), or dayfirst=False."
     column.refuse(values, lost, expected, advice)

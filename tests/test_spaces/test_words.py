@@ -22,9 +22,9 @@ def round_trip(df, type):
     table = Table.from_config(table.get_config())
     x = table.tensor(table.rows("x", df)).numpy()
     found = table.array(np.nan_to_num(x))
-    assert found.dtypes.equals(df.dtypes)
     filled = table.filled(np.nan_to_num(x), df)
-    assert filled.dtypes.equals(df.dtypes)
+    for own in found, filled:  # whose storage pandas 2 does not name
+        assert own.dtypes.map(str).equals(df.dtypes.map(str))
     seen = df["c"].notna()
     assert filled["c"][seen].tolist() == df["c"][seen].tolist()
     assert filled["c"].map(lambda v: isinstance(v, str)).all()
