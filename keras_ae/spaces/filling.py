@@ -31,9 +31,12 @@ def filled(own: "pd.Series", found: "pd.Series") -> "pd.Series":
     seen = own.notna().to_numpy()
     observed, filling = cast(own[seen], found.dtype), found[~seen]
     if observed is None:
-        words = kinds.infer_dtype(own[seen]) == "string"
-        observed, filling = own[seen], filling.astype(str) if words else filling
-        filling = cast(filling, own.dtype)
+        observed = own[seen]
+        if hasattr(observed, "cat"):  # whose values are fixed
+            observed = observed.astype(observed.cat.categories.dtype)
+        if kinds.infer_dtype(observed) == "string":
+            filling = filling.astype(str)
+        filling = cast(filling, observed.dtype)
     if filling is None:
         observed, filling = observed.astype(object), found[~seen].astype(object)
     places = np.concatenate([np.flatnonzero(seen), np.flatnonzero(~seen)])

@@ -107,7 +107,8 @@ class Table(base.BaseSpace):
             frame: A pandas data frame, or one of polars.
             types: Name of a column to `"real"`, `"positive"`, `"count"`,
                 `"date"`, `"binary"`, `"categorical"` or `"ordinal"`, where
-                what would be read is wrong.
+                what would be read is wrong; words for numbers, or for dates
+                in ISO 8601, can be these.
             likelihoods: Name of a column of numbers to a head, its name or
                 `{name: arguments}`, such as `"student_t"` or `"poisson"`.
             kernels: Most kernels of a column of numbers.

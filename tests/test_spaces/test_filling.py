@@ -11,6 +11,7 @@ from keras_ae.spaces import Table
 RNG = np.random.default_rng(0)
 N = 40
 LONG = 2**53 + 1
+WORD = pd.Series(["a"]).dtype
 #: Columns as a model was trained on them.
 TRAINED = {
     "float": 10 * RNG.normal(size=N),
@@ -54,11 +55,15 @@ def objects(*values):
         ("float", objects(1, None, 2.5), None),
         ("float", pd.array([True, None, False], "boolean"), None),
         ("float", objects(LONG, None, 2.5), object),
-        ("float", ["1", None, "2.5"], pd.Series(["a"]).dtype),
+        ("float", ["1", None, "2.5"], WORD),
         ("single", [0.1, np.nan, 2.0], "float64"),
         ("single", [0.5, np.nan, 2.0], None),
         ("int", [1.0, np.nan, 3.0], None),
         ("int", [2.5, np.nan, 3.0], "float64"),
+        ("int", pd.Categorical([2.5, None, 3.0]), "float64"),
+        ("int", pd.Categorical([2, None, 3]), None),
+        ("dates", pd.Categorical(["2024-01-05", None]), WORD),
+        ("dates", ["2024-01-05", None], WORD),
         ("int", objects(2.5, None, 3), object),
         ("int", pd.array([LONG, None, 3], "Int64"), None),
         ("byte", [300, 1, 2], "int64"),
