@@ -51,11 +51,12 @@ class Written(NamedTuple):
 def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
     """The endpoints that every autoencoder has; all batch-shaped.
 
-    `reconstruct(x)` gives `reconstruction`; `encode(x)` gives `mean` and
-    `stddev` of q(z|x); `decode(z)` gives `mean` of p(x|z); `score(x)` gives
-    one number per example and term, in nats (see `score_terms`), NaN where
-    an example lies outside the space or the support of the likelihood. Of a
-    row that is not finite they give NaN.
+    `reconstruct(x)` gives `reconstruction`; `encode(x)` gives as `mean` the
+    code, and `stddev` of q(z|x) where that has one in closed form;
+    `decode(z)` gives `mean` of p(x|z); `score(x)` gives one number per
+    example and term, in nats (see `score_terms`), NaN where an example lies
+    outside the space or the support of the likelihood. Of a row that is not
+    finite they give NaN.
 
     Returns:
         name -> (function of tensors, list of `tf.TensorSpec`).
@@ -66,7 +67,10 @@ def endpoints(model: "BaseAutoencoder") -> dict[str, tuple]:
 
     def encode(*x: tf.Tensor) -> dict:
         posterior = model.encode(joined(x))
-        return {"mean": model.code(posterior), "stddev": posterior.stddev()}
+        found = {"mean": model.code(posterior)}
+        with contextlib.suppress(NotImplementedError):  # no closed form
+            found["stddev"] = posterior.stddev()
+        return found
 
     def decode(*z: tf.Tensor) -> dict:
         return {"mean": model.decode(joined(z)).mean()}

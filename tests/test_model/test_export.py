@@ -504,6 +504,23 @@ def test_other_endpoints_go_where_one_can_not(tmp_path):
     assert "EagerPyFunc" in manifest["left_out"]["odd"]
 
 
+@pytest.mark.parametrize("format", ["tf_saved_model", "litert"])
+@pytest.mark.parametrize("posterior", ["wrapped_normal", "flow"])
+def test_codes_without_a_deviation_are_exported(posterior, format, tmp_path):
+    """No deviation in closed form, on the ball or behind a flow, costs the
+    deviation alone, not the code."""
+    prior = "wrapped_normal" if posterior == "wrapped_normal" else None
+    model, x = fresh("vae", posterior=posterior, prior=prior)
+    path, names, _ = exported(model, tmp_path, format)
+    assert names[:3] == ["reconstruct", "encode", "decode"]
+    served = RUNTIMES[format](str(path))["encode"]({"x": tf.constant(x)})
+    assert set(served) == {"mean"}
+    # Single precision, as in `test_a_fresh_model_is_exported`.
+    np.testing.assert_allclose(
+        served["mean"], model.embed(x), rtol=1e-5, atol=1e-5
+    )
+
+
 @pytest.mark.parametrize(
     "policy", first(["mixed_float16"], ["mixed_float16", "mixed_bfloat16"])
 )
