@@ -21,7 +21,8 @@ class BaseAdversarial(Optimizers, VAE):
     """A VAE and a discriminator that take steps in turn on each batch.
 
     The discriminator judges codes; a variant whose discriminator judges
-    examples overrides `discriminator_shape` and `create_discriminator`.
+    examples overrides `discriminator_shape` and `create_discriminator`. What
+    encoder and decoder are `given`, the discriminator is not told.
 
     Args:
         discriminator: `DistributionNetwork` with a `"bernoulli"` head and
@@ -105,8 +106,9 @@ class BaseAdversarial(Optimizers, VAE):
     ) -> tuple:
         """See `BaseAutoencoder.create_bodies`."""
         if "discriminator" not in options:
+            alone = settings | {"condition": None}
             body = cls.create_discriminator(
-                network, input_shape, latent_shape, **settings
+                network, input_shape, latent_shape, **alone
             )
             options["discriminator"] = networks.DistributionNetwork(
                 body, "bernoulli", 1

@@ -68,7 +68,8 @@ class VAEGAN(BaseAdversarial):
 
     def discriminator_shape(self, input_shape: Shapes) -> Shapes:
         """See `BaseAdversarial.discriminator_shape`."""
-        return input_shape
+        del input_shape  # which may hold that of a condition
+        return (None, *self.decoder.event_shape)
 
     def forward(self, batch: Batch, moment: Moment) -> Forward:
         """See `BaseAutoencoder.forward`; `extras` has features and logits of
