@@ -97,11 +97,15 @@ class ContractiveAutoencoder(Autoencoder):
 
     def _contraction(self, batch: Batch, moment: Moment) -> tf.Tensor:
         x = self.space.features(batch.x)
+
+        def code(rows: tf.Tensor) -> tf.Tensor:
+            copies = tf.reshape(rows, [-1, tf.shape(x)[0], *x.shape[1:]])
+            codes = self.code(self.encoder(self.told(copies, batch)))
+            return tf.reshape(codes, [-1, *self.encoder.event_shape])
+
         if self.probes is not None:
             seed = moment.seed(rank=1)  # signs [probes, B, code]
-            return jacobians.frobenius_hutchinson(
-                self._code, x, seed, self.probes
-            )
+            return jacobians.frobenius_hutchinson(code, x, seed, self.probes)
         size = x.shape[1:].num_elements()
         stack = networks.dense_stack(self.encoder, size)
         linear_code = stack and stack[-1][1] is keras.activations.linear
@@ -116,7 +120,4 @@ class ContractiveAutoencoder(Autoencoder):
                 kernels, [jacobians.slope(activation, a)]
             )
         outputs = math.prod(self.encoder.event_shape)
-        return jacobians.frobenius_exact(self._code, x, outputs)
-
-    def _code(self, x: tf.Tensor) -> tf.Tensor:
-        return self.code(self.encoder(x))
+        return jacobians.frobenius_exact(code, x, outputs)

@@ -138,6 +138,23 @@ def test_networks_of_any_precision_are_contracted(name, policy):
     assert np.isfinite(history["contraction"]).all()
 
 
+@pytest.mark.parametrize("probes", [None, 2000])
+def test_a_model_that_is_told_contracts_the_examples_alone(probes):
+    model = mlp(7, given=3, probes=probes)
+    x, given = rows(model), np.array([0, 2, 1])
+    told = tf.one_hot(given, 3)
+    with tf.GradientTape() as tape:
+        tape.watch(x := tf.constant(x))
+        codes = model.encoder([x, told]).mean()
+    expected = np.square(tape.batch_jacobian(codes, x)).sum(axis=(1, 2, 3))
+    # Exact but for single precision; or the deviation of an estimate of
+    # 2000 probes, of 2 ||J J'||_F**2 at most, at 5 of them.
+    rtol = 1e-5 if probes is None else 5 * np.sqrt(2 / probes)
+    np.testing.assert_allclose(
+        model.contraction((x, given)), expected, rtol=rtol
+    )
+
+
 @pytest.mark.parametrize("name", ENCODERS)
 def test_hutchinson_agrees_with_exact(name):
     model = ENCODERS[name]()
