@@ -208,7 +208,7 @@ def test_every_variant_trains_in_half_precision_alone(variant):
     assert np.isfinite(list(history.values())).all()
     assert np.isfinite(model.score_samples(x)).all()
     if model.prior is not None:
-        more = {"condition": 1} if model.given is not None else {}
+        more = {"given": 1} if model.given is not None else {}
         assert np.isfinite(model.sample(2, seed=0, **more)).all()
 
 

@@ -142,7 +142,7 @@ def manifold(
     model: BaseAutoencoder,
     n: int = 20,
     ax: Axes | None = None,
-    condition: Given | None = None,
+    given: Given | None = None,
 ) -> Figure:
     """What the decoder makes of a grid over a prior of two dimensions.
 
@@ -153,7 +153,7 @@ def manifold(
         model: A variant with a prior and codes of 2 numbers, for images.
         n: Images along each side.
         ax: Axes to draw on.
-        condition: The condition of all images, for a conditional variant.
+        given: What a model that is told something is told, of all images.
 
     Reference: Kingma, Welling, 2014. Auto-Encoding Variational Bayes,
         figure 4. https://arxiv.org/abs/1312.6114
@@ -169,7 +169,7 @@ def manifold(
     lines = _quantiles(model, (np.arange(n) + 0.5) / n)  # [n, 2]
     codes = np.stack(np.meshgrid(*lines.T), axis=-1).reshape(-1, 2)
     if model.given is not None:
-        codes = codes, model.given.check("condition", condition, n * n)
+        codes = codes, model.given.check("given", given, n * n)
     images = model.decode(codes).mean().numpy()
     images = images.reshape(n, n, *images.shape[1:])
     ax = _axes(ax, 6, 6)
@@ -220,7 +220,7 @@ def samples(
         n: How many.
         seed: Integer for the draws.
         ax: Axes to draw on.
-        **options: Passed to `sample`, for example a `condition`.
+        **options: Passed to `sample`, for example `given`.
     """
     _check_images(model)
     images = model.sample(n, seed=seed, **options)

@@ -1,7 +1,6 @@
 """What the command line does, one function `run_...` for each command."""
 
 import argparse
-import inspect
 import sys
 import warnings
 from pathlib import Path
@@ -273,7 +272,7 @@ def _model_and_data(arguments: argparse.Namespace) -> tuple[Any, Any]:
 def _condition(model: Any, arguments: argparse.Namespace) -> dict[str, Any]:
     """What `sample` is told, if the model is told something."""
     given = arguments.condition
-    wanted = "condition" in inspect.signature(model.sample).parameters
+    wanted = model.given is not None
     if wanted != (given is not None):
         raise ValueError(
             f"The examples of {arguments.preset!r} are those of "
@@ -281,7 +280,7 @@ def _condition(model: Any, arguments: argparse.Namespace) -> dict[str, Any]:
             f"{'a class, --condition 3' if wanted else 'no --condition'}. "
             f"Received: {'none' if given is None else given}"
         )
-    return {"condition": training.value(given)} if wanted else {}
+    return {"given": training.value(given)} if wanted else {}
 
 
 def _matching(pattern: str) -> tuple[str, ...]:

@@ -278,7 +278,7 @@ def _parsers(
     added = preset("sample", "draw new images, or write new rows to a file")
     added.add_argument("-n", type=_count, default=16, help="how many [16]")
     added.add_argument("--seed", type=int, default=0, help="(default: 0)")
-    added.add_argument("--condition", help="for conditional variants")
+    added.add_argument("--condition", help="for a model that is told one")
     picture(added)
     added = preset("export", "write a file for serving, once it was checked")
     added.add_argument("path", help="folder (SavedModel) or file to write")

@@ -122,17 +122,17 @@ def _examples(
 
 
 def swap(
-    model: "BaseAutoencoder", x: Rows, condition: Given, new_condition: Given
+    model: "BaseAutoencoder", x: Rows, given: Given, new_given: Given
 ) -> np.ndarray:
     """Examples as if told something else, see `ConditionalVAE.swap`."""
-    x, condition = model.check_inputs((x, condition))
-    new = model.given.check("new_condition", new_condition, len(x))
+    x, given = model.check_inputs((x, given))
+    new = model.given.check("new_given", new_given, len(x))
     means = compiled.batched(
         model,
         lambda rows: model.decode(
             (model.code(model.encode(rows[:2])), rows[2])
         ).mean(),
-        (x, condition, new),
+        (x, given, new),
     )
     return model.space.array(means)
 

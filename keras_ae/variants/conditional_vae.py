@@ -21,6 +21,7 @@ class ConditionalVAE(VAE):
     It joins the encoder's input and the code, which then holds what the
     condition does not say (of a digit, its style). Where others take examples
     this one takes `(examples, conditions)`; `decode`, `(codes, conditions)`.
+    One seed of `sample` gives the same codes whatever is given.
 
     Formula:
         loss = -log p(x|z, c) + KL(q(z|x, c) || p(z)) >= -log p(x|c)
@@ -34,7 +35,7 @@ class ConditionalVAE(VAE):
         >>> model = ConditionalVAE.create((8,), 2, hidden=(16,), condition=3)
         >>> model.predict((np.zeros([2, 8]), [0, 2])).shape
         (2, 8)
-        >>> model.sample(5, condition=2, seed=0).shape
+        >>> model.sample(5, given=2, seed=0).shape
         (5, 8)
 
     Reference: Sohn, Lee, Yan, 2015. Learning Structured Output Representation
@@ -60,28 +61,18 @@ class ConditionalVAE(VAE):
         """What the model is told, `given` of any other variant."""
         return self.given
 
-    def sample(
-        self, n: int, condition: Given, seed: int | None = None
-    ) -> np.ndarray:
-        """`n` new examples of a condition: one for all, or one for each,
-        `[n, ...]`. Otherwise see `VAE.sample`; one seed gives the same codes
-        under every condition."""
-        return super().sample(n, seed, condition)
-
-    def swap(
-        self, x: Rows, condition: Given, new_condition: Given
-    ) -> np.ndarray:
+    def swap(self, x: Rows, given: Given, new_given: Given) -> np.ndarray:
         """Examples as they would be under another condition.
 
         Args:
             x: Examples, `[N, ...]`.
-            condition: What they are: one for all, or one for each.
-            new_condition: What they should become, likewise.
+            given: What they are: one for all, or one for each.
+            new_given: What they should become, likewise.
 
         Returns:
-            `[N, ...]`: means of p(x|z, new) at the mean of q(z|x, condition).
+            `[N, ...]`: means of p(x|z, new) at the mean of q(z|x, given).
         """
-        return generate.swap(self, x, condition, new_condition)
+        return generate.swap(self, x, given, new_given)
 
     @classmethod
     def contract_case(cls) -> tuple[dict[str, Any], Rows]:

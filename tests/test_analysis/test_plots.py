@@ -151,7 +151,7 @@ def test_manifold_of_a_condition(x):
     model = keras_ae.ConditionalVAE.create(
         SHAPE, 2, hidden=(8,), condition=3, likelihood="bernoulli", seed=0
     )
-    ax = _ax(plots.manifold(model, n=1, condition=2))
+    ax = _ax(plots.manifold(model, n=1, given=2))
     expected = model.decode((np.zeros([1, 2], "float32"), [2])).mean()
     np.testing.assert_allclose(_tile(ax, 0, 0), expected[0, ..., 0], atol=1e-6)
 
@@ -346,7 +346,7 @@ def test_overview_of_a_conditional_model_samples_the_conditions_of_x(x):
     )
     conditions = np.array([2, 0, 1])
     ax = _ax(plots.overview(model, (x[:3], conditions)))
-    drawn = model.sample(6, np.tile(conditions, 2), seed=0)
+    drawn = model.sample(6, 0, np.tile(conditions, 2))
     np.testing.assert_allclose(_tile(ax, 3, 1), drawn[4, ..., 0])
 
 

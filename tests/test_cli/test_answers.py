@@ -118,4 +118,9 @@ def test_a_condition_is_asked_for_where_there_is_one(capsys):
         for out in "new.npy", "new.png":
             error = fails(capsys, "sample", name, *options, "--out", out)
             assert message in error and name in error
-    run("sample", "conditional_vae_digits", "--condition", 3, "--out", "n.npy")
+    preset(8, given=4)  # any variant may be told
+    assert "--condition 3" in fails(
+        capsys, "sample", "preset", "--out", "n.npy"
+    )
+    for name in "conditional_vae_digits", "preset":
+        run("sample", name, "--condition", 3, "--out", "n.npy")

@@ -137,7 +137,7 @@ def test_few_labels_teach_the_classes_of_all():
         rtol=1e-5,
         atol=1e-6,
     )
-    assert model.sample(4, condition=1, seed=0).shape == (4, 4)
+    assert model.sample(4, given=1, seed=0).shape == (4, 4)
 
 
 def test_other_labels_are_refused():
