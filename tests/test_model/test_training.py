@@ -559,6 +559,33 @@ def test_labels_as_targets_are_refused_with_the_way_to_give_them():
     told.fit(pairs.map(lambda x, labels: ((x, labels),)), verbose=0)
 
 
+@pytest.mark.parametrize("name", ["train_on_batch", "test_on_batch"])
+def test_a_batch_is_checked_as_rows_are(name):
+    """And read as they are: a list, double precision."""
+    model = make(VAE, likelihood="bernoulli")
+    twin = make(VAE, likelihood="bernoulli")
+    x, method = numbered(8), getattr(model, name)
+    expected = getattr(keras.Model, name)(twin, x, x, return_dict=True)
+    found = method(x.tolist(), np.float64(x), return_dict=True)
+    np.testing.assert_allclose(
+        [found[n] for n in expected], [*expected.values()], rtol=1e-6
+    )
+    before = weights(model)
+    for bad, expected in (
+        ((2 * x + 1,), "`x` lies outside the support of a Bernoulli"),
+        ((x, x - 1), "`y` lies outside the support of a Bernoulli"),
+        ((x * np.nan,), "`x` holds NaN"),
+        ((x[:, :2],), r"shape \(N, 3\). Received: shape \(8, 2\)"),
+        ((x, None, np.full(8, np.nan)), "`sample_weight` holds NaN"),
+        ((x, None, np.ones(7)), r"numbers of rows.*\[7, 8\]"),
+        (((x, np.zeros(8)),), "told nothing"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=expected):
+            method(*bad)
+    for a, b in zip(before, weights(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_class_weight_is_refused():
     with pytest.raises(ValueError, match="`class_weight`.*sample_weight"):
         make().fit(numbered(4), class_weight={0: 1.0})

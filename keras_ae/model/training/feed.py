@@ -97,6 +97,10 @@ class Feed:
         """The first row, as a batch `(x, y, sample_weight)`."""
         return pack(self.gather(np.arange(1)))
 
+    def whole(self) -> tuple:
+        """All rows, as a batch `(x, y, sample_weight)`."""
+        return pack(self.gather(np.arange(self.size)))
+
     def start(self, seed: Callable[[], tf.Tensor]) -> None:
         """Begin a pass: draw its order, and its rows where they change,
         from seeds int32 `[2]`, which are kept for `place_in_pass`."""

@@ -27,11 +27,12 @@ from keras_ae.model.training import epochs as loop
 from keras_ae.model.training import feed
 from keras_ae.model.training import settings
 from keras_ae.model.training import sharded
+from keras_ae.model.training import single
 from keras_ae.model.training import speed
 from keras_ae.model.training import spread
 
 
-class FastTraining(settings.Settings):
+class FastTraining(single.SingleBatches, settings.Settings):
     """Mixin for a `keras.Model`: fast defaults of the built-in loops."""
 
     @final
@@ -95,11 +96,7 @@ class FastTraining(settings.Settings):
                 state are then those of the last good step.
         """
         self._check_compiled("fit")
-        if class_weight is not None:
-            raise ValueError(
-                "`class_weight` needs class labels, which the targets of an "
-                "autoencoder are not. Pass `sample_weight` instead."
-            )
+        single.check_no_class_weight(class_weight)
         x = self.as_rows(x)
         if y is not None:
             y = self.space.rows("y", rows_of.unmasked(y))
@@ -290,23 +287,18 @@ class FastTraining(settings.Settings):
         """
         strategy = backend.strategy(self)
         if self._in_memory(data[0]):
-            x, y, weight = map(feed.arrays, data)
-            self.check_rows(rows_of.sources(x), y)
-            if shuffle is not None:
-                magnitude.check_trained(self, rows_of.sources(x), y)
-            if weight is not None:
-                validation.check_data("sample_weight", weight, ())
+            data = tuple(map(feed.arrays, data))
+            rows = self._checked(data, shuffle is not None)
             batch_size = validation.check_count(
                 "batch_size", 32 if batch_size is None else batch_size
             )
-            rows = {"x": x, "y": y, "sample_weight": weight}
-            if isinstance(x, shards.Shards):
+            if isinstance(rows["x"], shards.Shards):
                 source = sharded.feed(
                     rows, batch_size, bool(shuffle), steps, strategy
                 )
             else:
                 source = feed.Feed(
-                    {k: v for k, v in rows.items() if v is not None},
+                    rows,
                     batch_size,
                     bool(shuffle),
                     steps,
