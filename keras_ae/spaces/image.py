@@ -131,7 +131,7 @@ class Image(base.BaseSpace):
                 f"`{name}` holds floats outside the range of an image. "
                 "Expected floats in [0, 1], or integers in 0.."
                 f"{self.levels - 1}. Received: {rows.dtype} in [{low:g}, "
-                f"{high:g}]. {self._advice(low, high)}"
+                f"{high:g}]. {self._advice(low, high, np.isnan(rows).any())}"
             )
 
     def _check_levels(self, name: str, low: float, high: float) -> None:
@@ -154,9 +154,14 @@ class Image(base.BaseSpace):
                 stacklevel=3,
             )
 
-    def _advice(self, low: float, high: float) -> str:
+    def _advice(self, low: float, high: float, holes: bool) -> str:
         top = self.levels - 1
         if low >= 0 and 2 < high <= top:
+            if holes:
+                return (
+                    "Integers hold no NaN, and what a mask hides becomes NaN: "
+                    f"divide by {top}."
+                )
             whole = "uint8" if top < 256 else "uint16"
             return f"Pass {whole}, or divide by {top}."
         if -1 <= low < -0.5 and high <= 1:

@@ -221,6 +221,19 @@ def test_floats_of_bytes(x):
         spaces.Image(1, 1).check("x", rows)
 
 
+def test_bytes_with_holes_are_floats():
+    """Whose mask was read as NaN, so that they are bytes no more."""
+    space = spaces.Image(1, 1)
+    model = keras_ae.VAE.create(space, 2, hidden=(4,), missing="mask")
+    x = np.ma.array([[[[200]]], [[[7]]]], "uint8", mask=[[[[0]]], [[[1]]]])
+    for rows in (x, x.astype("float32").filled(np.nan)):
+        with refused("[200, 200]. Integers hold no NaN", "divide by 255."):
+            model.embed(rows)
+    filled = model.impute(x / 255)
+    np.testing.assert_allclose(filled[0], 200 / 255, rtol=1e-6)
+    assert np.isfinite(filled).all()
+
+
 @pytest.mark.parametrize(
     ("low", "high", "advice"),
     [
