@@ -55,15 +55,22 @@ def batch_by_batch(method: Callable) -> Callable:
 
 def peeked(x: Any) -> tuple[Tree | None, Any]:
     """The first batch of a stream, as arrays, and the stream with all of it;
-    None where it is of other tensors, such as ragged ones."""
+    None where it is of other tensors, such as ragged ones.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    asked = x
     if isinstance(x, tf.data.Dataset):
         first = next(iter(x.take(1)), None)
     elif isinstance(x, keras.utils.PyDataset):
-        first = x[0]
+        first = None if x.num_batches == 0 else x[0]
     elif isinstance(x, Iterator):
         first, x = _chained(x)
     else:
         first = next(iter(x), None)
+    if first is None:
+        raise ValueError(_EMPTY + repr(asked))
     leaves = keras.tree.flatten(first)
     if not leaves or not all(hasattr(leaf, "__array__") for leaf in leaves):
         return None, x
@@ -74,8 +81,7 @@ def _chained(iterator: Iterator) -> tuple[Tree | None, Iterator]:
     first = next(iterator, None)
 
     def every() -> Iterator:
-        if first is not None:
-            yield first
+        yield first
         yield from iterator
 
     return first, every()

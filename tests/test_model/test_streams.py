@@ -35,6 +35,28 @@ def generated(x):
 
 
 @pytest.mark.parametrize("form", [streamed, Batches, generated])
+def test_a_stream_without_a_batch_is_refused(form):
+    model = keras_ae.VAE.create((6,), 2, hidden=(4,), seed=0)
+    model.compile("adam", jit_compile=False)
+    rows = np.zeros([32, 6], "float32")
+    uses = [
+        lambda x: model.fit(x, verbose=0),
+        lambda x: model.fit(x, steps_per_epoch=2, verbose=0),
+        lambda x: model.fit(rows, validation_data=x, verbose=0),
+        lambda x: model.evaluate(x, verbose=0),
+        lambda x: model.predict(x, verbose=0),
+    ]
+    if form is streamed:
+        uses += [model.embed, model.reconstruct, model.score_samples]
+        uses += [model.adapt]
+    for use in uses:
+        with pytest.raises(ValueError, match="stream is empty.*Received: <"):
+            use(form(rows[:0]))
+    if form is generated:  # what was looked at is not lost
+        assert model.predict(form(rows), steps=1, verbose=0).shape == (32, 6)
+
+
+@pytest.mark.parametrize("form", [streamed, Batches, generated])
 def test_a_stream_is_a_start_and_is_looked_at(form):
     """The deviation starts as that of the first batch; all batches train."""
     x = np.random.default_rng(0).normal(scale=50, size=(96, 6))
@@ -106,4 +128,5 @@ def test_what_can_be_read_again_is_not_used_up():
     np.testing.assert_array_equal(first, batches[0])
     first, again = streams.peeked(iter(batches))
     np.testing.assert_array_equal([*again], batches)
-    assert streams.peeked(iter([]))[0] is None
+    ragged = [tf.ragged.constant([[1.0], []])]
+    assert streams.peeked(ragged) == (None, ragged)

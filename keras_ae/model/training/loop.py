@@ -242,14 +242,11 @@ class FastTraining(single.SingleBatches, settings.Settings):
         strategy = backend.strategy(self)
         if spread.has_workers(strategy) and isinstance(x, tf.data.Dataset):
             # Each worker for itself; Keras' way would need all at once.
-            parts = [
-                self.reconstruct(batch, batch_size)
-                for batch in map(
-                    streams.examples, x if steps is None else x.take(steps)
-                )
-            ]
-            return np.concatenate(parts)
+            taken = x if steps is None else x.take(steps)
+            return self.reconstruct(taken, batch_size)
         finite.check_weights(self)
+        if not validation.is_array(x):
+            _, x = streams.peeked(x)
         means = super().predict(x, batch_size, verbose, steps, callbacks)
         if np.isnan(means).any():
             axes = tuple(range(1, means.ndim))
