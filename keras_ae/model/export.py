@@ -6,7 +6,6 @@ before it is put there: what `write` leaves behind is right, or nothing.
 
 import contextlib
 import functools
-import importlib.util
 import os
 import warnings
 from collections.abc import Callable
@@ -163,12 +162,13 @@ def write(
         tolerance = agreement.tolerance(model)
     tolerance = validation.check_number("tolerance", tolerance, 0)
     chosen = FORMATS[format]
-    missing = [n for n in chosen.needs if importlib.util.find_spec(n) is None]
+    missing = chosen.missing()
     if missing:
+        asked = " ".join(f'"{need}"' for need in missing)
         raise ImportError(
             f"Export as {format!r} needs packages that are not installed. "
             f"Expected {list(chosen.needs)}. Missing: {missing}. Install "
-            'them by `pip install "keras-ae[export]"`.'
+            f'them by `pip install "keras-ae[export]" {asked}`.'
         )
     target = _checked_path(filepath, chosen)
     with files.replacing(target, chosen.last) as product:

@@ -1,5 +1,6 @@
 """Exports: the same numbers without Python code of the package."""
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -154,7 +155,7 @@ FORMATS = [
     pytest.param(
         name,
         marks=pytest.mark.skipif(
-            any(importlib.util.find_spec(n) is None for n in form.needs),
+            bool(form.missing()),
             reason=f"needs {', '.join(form.needs)}",
         ),
     )
@@ -174,6 +175,13 @@ LEFT_OUT = {
     ("hyperspherical-vae", "openvino"): {"score": "Gamma", "sample": DRAWS},
     ("hyperspherical-vae", "stablehlo"): {"score": "Gamma"},
 }
+
+
+def need(format):
+    """Skip a test where the format can not be written."""
+    missing = export.FORMATS[format].missing()
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}")
 
 
 def fresh(name, **options):
@@ -295,8 +303,7 @@ CASES = [
 def test_a_fresh_model_is_exported(name, format, tmp_path):
     """By the runtimes themselves, on other rows than `export` looks at; what
     the format can not have is named, with the operation."""
-    for package in export.FORMATS[format].needs:
-        pytest.importorskip(package)
+    need(format)
     model, x = fresh(name)
     path, names, said = exported(model, tmp_path, format)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
@@ -325,7 +332,7 @@ def test_a_fresh_model_is_exported(name, format, tmp_path):
 
 @pytest.mark.parametrize("name", ["conditional-vae", "vae", "vqvae"])
 def test_the_reconstruction_alone_is_one_file_of_onnx(name, tmp_path):
-    pytest.importorskip("tf2onnx")
+    need("onnx")
     model, x = fresh(name)
     written = model.export(tmp_path / "reconstruct.onnx", format="onnx")
     assert written == (["reconstruct"], {})
@@ -356,8 +363,7 @@ def test_the_reconstruction_alone_is_one_file_of_onnx(name, tmp_path):
     ],
 )
 def test_convolutions_are_exported(network, format, tmp_path):
-    for package in export.FORMATS[format].needs:
-        pytest.importorskip(package)
+    need(format)
     model = keras_ae.Autoencoder.create(
         (8, 8, 1), 2, network=network, hidden=(2, 2)
     )
@@ -385,7 +391,7 @@ def test_large_concentrations_are_exported(format, tmp_path):
 @pytest.mark.parametrize("x", [1e-6, 1e-3, 0.5, 1.0, 1.5, 40.0, -1e-6, -0.7])
 def test_onnx_keeps_small_numbers(x, tmp_path):
     """It has neither expm1 nor log1p; 1 + x - 1 has 3 digits of x = 1e-4."""
-    pytest.importorskip("tf2onnx")
+    need("onnx")
     from keras_ae.model.formats import onnx as written
 
     spec = tf.TensorSpec([None], name="x")
@@ -430,7 +436,7 @@ np.savez(sys.argv[3], other=sorted(other), **answers)
 
 @pytest.mark.long
 def test_jax_alone_answers(tmp_path):
-    pytest.importorskip("jax")
+    need("stablehlo")
     model = keras_ae.load("vae_digits")
     path = tmp_path / "model"
     model.export(path, format="stablehlo", batch_sizes=(1, 4))
@@ -458,7 +464,7 @@ def test_jax_alone_answers(tmp_path):
 
 
 def test_the_reader_says_what_does_not_fit(tmp_path):
-    pytest.importorskip("jax")
+    need("stablehlo")
     model, x = fresh("conditional-vae")
     path, *_ = exported(model, tmp_path, "stablehlo", batch_sizes=(2,))
     encode = stablehlo(path)["encode"]
@@ -476,7 +482,7 @@ def test_the_reader_says_what_does_not_fit(tmp_path):
 
 @pytest.mark.long
 def test_weights_are_stored_once(tmp_path):
-    pytest.importorskip("jax")
+    need("stablehlo")
     model = keras_ae.Autoencoder.create((64,), 2, hidden=(256,), seed=0)
     path, *_ = exported(model, tmp_path, "stablehlo", batch_sizes=(1, 3))
     weights = 4 * model.count_params()
@@ -487,7 +493,7 @@ def test_weights_are_stored_once(tmp_path):
 
 def test_other_endpoints_go_where_one_can_not(tmp_path):
     """An operation that a format lacks costs the endpoints that have it."""
-    pytest.importorskip("tf2onnx")
+    need("onnx")
     model, _ = fresh("autoencoder")
     ends = model.export_endpoints()
 
@@ -620,6 +626,16 @@ def test_an_endpoint_that_differs_is_refused(tmp_path, monkeypatch):
     broken(monkeypatch, "tf_saved_model", mixed)
     with pytest.raises(RuntimeError, match="Expected 'sample' of 1 rows"):
         model.export(tmp_path / "model")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_packages_that_are_too_old_are_named_first(tmp_path, monkeypatch):
+    need("stablehlo")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.9.2")
+    model, _ = fresh("autoencoder")
+    expected = r"Missing: \['jax>=0.10', .*pip install .*\"jax>=0.10\""
+    with pytest.raises(ImportError, match=expected):
+        model.export(tmp_path / "made", format="stablehlo")
     assert not [*tmp_path.iterdir()]
 
 
@@ -814,6 +830,7 @@ def test_endpoints_that_draw_are_held_to_shapes():
 @pytest.mark.long
 def test_a_compiled_model_goes_to_jax(tmp_path):
     """Its optimizer counts steps in 64 bits, which JAX has to be told."""
+    need("stablehlo")
     model = keras_ae.VAE.create((8,), 2, hidden=(4,), seed=0)
     model.compile("adam")
     written = model.export(tmp_path, format="stablehlo", batch_sizes=(2,))
@@ -825,6 +842,7 @@ def test_an_export_that_is_cut_short_is_not_taken_for_whole(
     tmp_path, monkeypatch, format
 ):
     """The manifest goes first and comes last, as the graph of a SavedModel."""
+    need(format)
     model = keras_ae.Autoencoder.create((8,), 2, hidden=(4,), seed=0)
     model.export(tmp_path, format=format)
     assert (tmp_path / "manifest.json").is_file()

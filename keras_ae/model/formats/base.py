@@ -1,11 +1,14 @@
 """What a format is, and what the formats share."""
 
+import importlib.util
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import tensorflow as tf
+from packaging import requirements
 
 from keras_ae.core.types import Json
 from keras_ae.core.types import Tree
@@ -35,7 +38,8 @@ class Format(NamedTuple):
             file with the reconstruction alone.
         last: Of a folder, the file without which nobody takes it for whole;
             it is put into its place after the others.
-        needs: Modules without which it can not be written or opened.
+        needs: Modules without which it can not be written or opened, with
+            the least version where older ones will not do: `"jax>=0.10"`.
         lacks: Beginnings of the names of operations that it never has.
         reference: Name, Python function and signature of an endpoint to the
             function that its answers are compared with.
@@ -50,11 +54,27 @@ class Format(NamedTuple):
     lacks: tuple[str, ...] = ()
     reference: Callable = _as_it_is
 
+    def missing(self) -> list[str]:
+        """Those of `needs` that are not installed."""
+        return [need for need in self.needs if not _is_there(need)]
+
     def is_folder(self, path: Path) -> bool:
         """Whether what is to be written to a path is a folder."""
         return self.folder and not (
             self.suffix and path.name.endswith(self.suffix)
         )
+
+
+def _is_there(need: str) -> bool:
+    """Whether a module is installed, in a version that will do."""
+    asked = requirements.Requirement(need)
+    if importlib.util.find_spec(asked.name) is None:
+        return False
+    if not asked.specifier:
+        return True
+    package = metadata.packages_distributions()[asked.name][0]
+    version = metadata.version(package)  # without an import of the module
+    return asked.specifier.contains(version, prereleases=True)
 
 
 def compiled(endpoints: Endpoints, input_signature: Tree | None) -> Endpoints:

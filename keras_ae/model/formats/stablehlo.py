@@ -116,7 +116,9 @@ FORMAT = Format(
     convert,
     read,
     folder=True,
-    needs=("jax",),
+    # The first TensorFlow that writes such programs, and the first JAX that
+    # reads the bytecode that it writes.
+    needs=("jax>=0.10", "tensorflow>=2.19"),
     lacks=("StatelessRandomGamma",),
     reference=reference,
 )
