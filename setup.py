@@ -13,7 +13,8 @@ VERSION = re.search(
 # The first tf2onnx that does not hold protobuf below the version that
 # TensorFlow needs; the first ONNX and its runtime that run on NumPy 2; the
 # first OpenVINO that does. JAX reads StableHLO: 0.5 has `jax.export`'s
-# `Exported` as the reader uses it.
+# `Exported` as the reader uses it; what TensorFlow writes, 0.10 on, which needs
+# NumPy 2 and is asked for when it is used.
 JAX = "jax>=0.5"
 EXPORT = [
     "tf2onnx>=1.17",
