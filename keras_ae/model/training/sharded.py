@@ -29,7 +29,7 @@ def feed(
     """What `fit` runs over when `x` is shards.
 
     Args:
-        rows: Dict of `x`, `y` and `sample_weight`.
+        rows: Dict with `x` and, where given, `y` and `sample_weight`.
         batch_size: Rows in a batch of all replicas together.
         shuffle: Whether each pass has an order of its own.
         steps: Batches of each pass to stop after. Defaults to all.
@@ -40,7 +40,7 @@ def feed(
             the replicas cannot share.
     """
     shards = rows["x"]
-    if rows["y"] is not None or rows["sample_weight"] is not None:
+    if len(rows) > 1:
         raise ValueError(
             "Shards hold `x` alone. Expected no `y` and no `sample_weight` "
             "beside them. Received: one. Pass a tf.data.Dataset instead."
