@@ -311,13 +311,18 @@ def _compared(row: reproduction.Row, figures: dict[str, Any]) -> list[str]:
 
 def _imputation(found: dict[str, Any]) -> list[str]:
     """The row of `benchmarks.imputation`: its MIWAE under published rules."""
-    runs = found["breast"]["published"].values()
-    errors = [run["error"] for run in runs]
-    ours, published = statistics.fmean(errors), 0.2867
+    runs = found["breast"]["published"]
+    errors = [run["error"] for run in runs.values()]
+    first, mean, published = (
+        runs["0"]["error"],
+        statistics.fmean(errors),
+        0.2867,
+    )
     spread = statistics.stdev(errors) / len(errors) ** 0.5
-    verdict = "not reached"
-    if ours <= published + 0.005:
-        verdict = "reached: within 0.005"
+    reached = [
+        "reached" if error <= published + 0.005 else "not reached"
+        for error in (first, mean)
+    ]
     return [
         "`benchmarks.imputation`",
         "MIWAE, K = 20, half of the values hidden at random",
@@ -326,11 +331,11 @@ def _imputation(found: dict[str, Any]) -> list[str]:
         "mean squared error of hidden values, 10,000 importance samples, "
         f"{len(errors)} seeds",
         "1001",
-        f"{ours:.4f} ± {spread:.4f}",
+        f"{first:.4f}; mean of seeds {mean:.4f} ± {spread:.4f}",
         f"{published} ({reproduction.MATTEI}, one seed)",
-        f"{ours - published:+.4f}",
-        verdict,
-        f"{statistics.fmean(run['seconds'] for run in runs) / 60:.0f}",
+        f"{first - published:+.4f}; {mean - published:+.4f}",
+        f"{reached[0]}: within 0.005; mean of seeds: {reached[1]}",
+        f"{statistics.fmean(r['seconds'] for r in runs.values()) / 60:.0f}",
     ]
 
 
