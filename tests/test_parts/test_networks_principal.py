@@ -98,7 +98,7 @@ def test_a_deviation_that_is_given_stays(x):
     with tf.GradientTape() as tape:
         posterior = model.encode(x)
         # E ||x - Wz - m||^2 in closed form: a Gaussian mean of a quadratic.
-        weights = model.decoder.straight.kernel
+        weights = model.decoder.line.kernel / CODE**0.5
         error = tf.reduce_sum(
             (x - model.decode(posterior.mean()).mean()) ** 2, [1, 2, 3]
         )
@@ -107,12 +107,32 @@ def test_a_deviation_that_is_given_stays(x):
         )
         kl = posterior.kl_divergence(model.p_z())
         loss = tf.reduce_mean((error + spread) / (2 * 4.0**2) + kl)
-    straight = [model.encoder.straight.kernel, weights]
-    for gradient, weight in zip(
-        tape.gradient(loss, straight), straight, strict=True
-    ):
+    maps = [model.encoder.line.kernel, model.decoder.line.kernel]
+    gradients = tape.gradient(loss, maps)
+    for gradient, weight in zip(gradients, maps, strict=True):
         # The covariance that PCA takes has N - 1 where the loss has N.
         assert np.abs(gradient * weight).max() < 2 / len(x)
+
+
+@pytest.mark.parametrize("variant", ["vae", "autoencoder"])
+def test_training_does_not_lose_a_start_from_many_values(variant):
+    """A step of Adam moves each of 4,096 numbers by as much."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(256, 12)) @ rng.normal(size=(12, 4096)) / 40
+    x = (x + 0.5 + 0.03 * rng.normal(size=x.shape)).astype("float32")
+    model = keras_ae.get(variant).create(
+        4096,
+        8,
+        hidden=(16,),
+        linear_path=True,
+        likelihood=heads.Gaussian("shared", start="data"),
+        seed=0,
+    )
+    model.adapt(x)
+    model.compile("adam")
+    start = model.evaluate(x, verbose=0, return_dict=True)["loss"]
+    model.fit(x, batch_size=64, epochs=6, verbose=0)
+    assert model.evaluate(x, verbose=0, return_dict=True)["loss"] < start
 
 
 def test_training_goes_on_from_there(tmp_path):

@@ -21,7 +21,9 @@ class PrincipalNetwork(DistributionNetwork):
 
     The head's first numbers are the sum of both. The map starts at zero;
     `start` puts it where principal component analysis has it. For flat codes:
-    input or event is a vector.
+    input or event is a vector. Its kernel is kept times the root of the number
+    of inputs, so that a step of an optimizer such as Adam, which moves each
+    number alike, does not move a sum of thousands of them far from there.
 
     Raises:
         ValueError: If neither is, or the head has no number for each value.
@@ -46,18 +48,24 @@ class PrincipalNetwork(DistributionNetwork):
                 "first numbers are one for each value, for linear_path=True. "
                 f"Received: {self.head!r}"
             )
-        self.straight = keras.layers.Dense(
+        self.line = keras.layers.Dense(
             math.prod(self.event_shape),
             kernel_initializer="zeros",
-            name="straight",
+            name="line",
             dtype=self.dtype_policy,
         )
-        self.straight.build((None, math.prod(inputs)))
+        self.line.build((None, math.prod(inputs)))
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The map, `[inputs, outputs]`, without its bias."""
+        kernel = self.line.kernel.numpy()
+        return kernel / math.sqrt(len(kernel))
 
     @property
     def started(self) -> bool:
         """Whether the map is not zero any more."""
-        return bool(self.straight.kernel.numpy().any())
+        return bool(self.matrix.any())
 
     def adapt(self, rows: np.ndarray) -> None:
         """See `DistributionNetwork.adapt`; a map that was set stays, and all
@@ -69,15 +77,15 @@ class PrincipalNetwork(DistributionNetwork):
         """What body and map make of inputs, `[rows, ...]`."""
         first = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
         length = math.prod(self._input_shapes[0][1:])
-        straight = self.straight(tf.reshape(first, [-1, length]))
-        return super().features(inputs, training), straight
+        line = self.line(tf.reshape(first, [-1, length]) / math.sqrt(length))
+        return super().features(inputs, training), line
 
     def numbers(self, features: tuple, lead: Sequence) -> list[tf.Tensor]:
         """See `DistributionNetwork.numbers`."""
-        features, straight = features
+        features, line = features
         parts = super().numbers(features, lead)
-        straight = tf.cast(straight, tf.float32)
-        parts[0] += tf.reshape(straight, [*lead, *self.event_shape])
+        line = tf.cast(line, tf.float32)
+        parts[0] += tf.reshape(line, [*lead, *self.event_shape])
         return parts
 
 
@@ -177,11 +185,11 @@ def _deviation(head: heads.BaseHead) -> float | None:
 
 
 def _set(
-    network: PrincipalNetwork, kernel: np.ndarray, bias: np.ndarray, of: dict
+    network: PrincipalNetwork, matrix: np.ndarray, bias: np.ndarray, of: dict
 ) -> None:
     """The linear map, and numbers of the head's parts, by the bias alone."""
-    network.straight.kernel.assign(kernel)
-    network.straight.bias.assign(bias)
+    network.line.kernel.assign(matrix * math.sqrt(len(matrix)))
+    network.line.bias.assign(bias)
     projection = network.projection
     projection.kernel.assign(np.zeros(projection.kernel.shape))
     sizes = network.widths
