@@ -21,9 +21,10 @@ class PrincipalNetwork(DistributionNetwork):
 
     The head's first numbers are the sum of both. The map starts at zero;
     `start` puts it where principal component analysis has it. For flat codes:
-    input or event is a vector. Its kernel is kept times the root of the number
-    of inputs, so that a step of an optimizer such as Adam, which moves each
-    number alike, does not move a sum of thousands of them far from there.
+    input or event is a vector. Its kernel, and the body's projection, are kept
+    times the root of the number of inputs, so that a step of an optimizer such
+    as Adam, which moves each number alike, does not move a sum of thousands of
+    them far from there.
 
     Raises:
         ValueError: If neither is, or the head has no number for each value.
@@ -78,7 +79,8 @@ class PrincipalNetwork(DistributionNetwork):
         first = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
         length = math.prod(self._input_shapes[0][1:])
         line = self.line(tf.reshape(first, [-1, length]) / math.sqrt(length))
-        return super().features(inputs, training), line
+        features = super().features(inputs, training)
+        return features / math.sqrt(features.shape[-1]), line
 
     def numbers(self, features: tuple, lead: Sequence) -> list[tf.Tensor]:
         """See `DistributionNetwork.numbers`."""
