@@ -21,8 +21,9 @@ class PrincipalNetwork(DistributionNetwork):
 
     The head's first numbers are the sum of both. The map starts at zero;
     `start` puts it where principal component analysis has it. For flat codes:
-    input or event is a vector. Its kernel, and the body's projection, are kept
-    times the root of the number of inputs, so that a step of an optimizer such
+    input or event is a vector. Its kernel is kept times the root of the number
+    of inputs, and the projection of the body of an encoder times that of how
+    many features there are for an output, so that a step of an optimizer such
     as Adam, which moves each number alike, does not move a sum of thousands of
     them far from there.
 
@@ -80,7 +81,8 @@ class PrincipalNetwork(DistributionNetwork):
         length = math.prod(self._input_shapes[0][1:])
         line = self.line(tf.reshape(first, [-1, length]) / math.sqrt(length))
         features = super().features(inputs, training)
-        return features / math.sqrt(features.shape[-1]), line
+        ratio = features.shape[-1] / self.line.units
+        return features / math.sqrt(max(ratio, 1.0)), line
 
     def numbers(self, features: tuple, lead: Sequence) -> list[tf.Tensor]:
         """See `DistributionNetwork.numbers`."""
