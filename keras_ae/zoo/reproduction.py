@@ -35,6 +35,7 @@ PYTHAE = "[Pythae](https://github.com/clementchadebec/benchmark_VAE)"
 KERAS_IO = "[keras.io](https://keras.io/examples/generative/vq_vae/)"
 RAINFORTH = "[Rainforth et al., 2018](https://arxiv.org/abs/1802.04537)"
 MATHIEU = "[Mathieu et al., 2019](https://arxiv.org/abs/1901.06033)"
+MIWAE = 0.2867  # which its authors' notebook prints
 MATTEI = "[its authors](https://github.com/pamattei/miwae)"
 GHOSH = "[Ghosh et al., 2020](https://arxiv.org/abs/1903.12436)"
 

@@ -59,15 +59,9 @@ class PrincipalNetwork(DistributionNetwork):
         self.line.build((None, math.prod(inputs)))
 
     @property
-    def matrix(self) -> np.ndarray:
-        """The map, `[inputs, outputs]`, without its bias."""
-        kernel = self.line.kernel.numpy()
-        return kernel / math.sqrt(len(kernel))
-
-    @property
     def started(self) -> bool:
         """Whether the map is not zero any more."""
-        return bool(self.matrix.any())
+        return bool(self.line.kernel.numpy().any())
 
     def adapt(self, rows: np.ndarray) -> None:
         """See `DistributionNetwork.adapt`; a map that was set stays, and all
