@@ -429,10 +429,8 @@ class Category(BaseColumn):
         that are none."""
         import pandas as pd
 
-        known, own = (
-            pd.Index(self.categories, dtype=object),
-            values.astype(object),
-        )
+        known = pd.Index(self.categories, dtype=object)
+        own = values.astype(object)
         try:
             places = known.get_indexer(own)
         except TypeError:  # lists and the like, which have no hash
