@@ -3,6 +3,9 @@
 from keras_ae.core import registry
 from keras_ae.parts.heads.base import BaseHead as BaseHead
 from keras_ae.parts.heads.base import tfd as tfd
+from keras_ae.parts.heads.bits import (
+    AutoregressiveBernoulli as AutoregressiveBernoulli,
+)
 from keras_ae.parts.heads.categories import Bernoulli as Bernoulli
 from keras_ae.parts.heads.categories import Categorical as Categorical
 from keras_ae.parts.heads.categories import (
