@@ -44,8 +44,6 @@ from keras_ae.parts.mechanisms import BaseMechanism
 
 tfd = tfp.distributions
 
-MISSING = ("refuse", "mask")
-
 
 class BaseAutoencoder(
     FastTraining,
@@ -79,7 +77,8 @@ class BaseAutoencoder(
             `decode` takes `(codes, conditions)`.
         missing: `"refuse"`: NaN is an error. `"mask"`: NaN means "not
             observed": 0 for the encoder, left out of the likelihood. Defaults
-            to what is natural in the space.
+            to what is natural in the space, of a likelihood that can leave
+            values out.
         sampler: A prior, as in `priors.get`, that `sample` draws codes from
             instead of the model's own; see `fit_sampler`. Defaults to None.
         seed: Integer for all draws (order of the rows, codes, noise), or None
@@ -137,8 +136,7 @@ class BaseAutoencoder(
             raise ValueError(validation.invalid("space", expected, space))
         self.space.check_head(self.decoder.head)
         self.given = None if given is None else conditions.get(given)
-        missing = self.space.missing if missing is None else missing
-        self.missing = validation.check_in("missing", missing, MISSING)
+        self.missing = self.space.holes(missing, self.decoder.head)
         self.sampler = None if sampler is None else priors.get(sampler)
         if seed is not None:
             validation.check_count("seed", seed, 0)

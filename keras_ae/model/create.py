@@ -85,6 +85,7 @@ class Creation:
         input_shape = space.shape
         if likelihood is None:
             likelihood = space.likelihood or cls.likelihood_head()
+        likelihood = space.named(likelihood)
         latent_shape = validation.check_shape("latent_dim", latent_dim)
         settings = {"hidden": hidden, "activation": activation}
         built_on: tuple = (None, *space.row_shape)

@@ -133,9 +133,9 @@ class Autoregressive(BaseFlow):
         degrees = np.arange(1, self.size + 1)
         hidden = np.arange(self.width) % (self.size - 1) + 1
         inputs = keras.Input([self.size])
-        x = MaskedDense(_reads(degrees, hidden, own=True), "tanh")(inputs)
-        x = MaskedDense(_reads(hidden, hidden, own=True), "tanh")(x)
-        out = _reads(hidden, np.tile(degrees, 2), own=False)
+        x = MaskedDense(reads(degrees, hidden, own=True), "tanh")(inputs)
+        x = MaskedDense(reads(hidden, hidden, own=True), "tanh")(x)
+        out = reads(hidden, np.tile(degrees, 2), own=False)
         return keras.Model(inputs, MaskedDense(out, start=SMALL)(x))
 
     def one(self, network: keras.Model) -> tfb.Bijector:
@@ -246,7 +246,7 @@ class MaskedDense(keras.layers.Layer):
         return self._activation(tf.tensordot(inputs, kernel, 1) + self.bias)
 
 
-def _reads(below: np.ndarray, above: np.ndarray, own: bool) -> np.ndarray:
+def reads(below: np.ndarray, above: np.ndarray, own: bool) -> np.ndarray:
     """Which unit reads which: of the same degree, or of a lower one alone."""
     gap = above[None] - below[:, None]
     return gap >= 0 if own else gap > 0

@@ -1,6 +1,7 @@
 """What every space is: an example's shape, and the way in and out."""
 
 import abc
+import inspect
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import Self
 import numpy as np
 import tensorflow as tf
 
+from keras_ae.core import registry
 from keras_ae.core import rows as rows_of
 from keras_ae.core import validation
 from keras_ae.core.config import AutoConfig
@@ -69,9 +71,55 @@ class BaseSpace(AutoConfig, abc.ABC):
         del name
         return data
 
+    def named(self, likelihood: Any) -> Any:
+        """A likelihood as it was asked for; where it was by the name of the
+        space's own, with the arguments that have no default, from there.
+
+        Example:
+            >>> import pandas as pd
+            >>> table = keras_ae.spaces.Table.from_frame(
+            ...     pd.DataFrame({"a": [1.5, 2.5, 4.0], "b": ["x", "y", "x"]})
+            ... )
+            >>> table.named({"columns": {"hidden": 8}})["columns"]["widths"]
+            [1, 1]
+        """
+        own = self.likelihood
+        if isinstance(likelihood, str):
+            likelihood = {likelihood: {}}
+        asked = isinstance(likelihood, dict) and isinstance(own, dict)
+        if not asked or likelihood.keys() != own.keys():
+            return likelihood
+        (name,) = own
+        parameters = registry.find("head", name).parameters()
+        needed = {
+            key: value
+            for key, value in own[name].items()
+            if parameters[key].default is inspect.Parameter.empty
+        }
+        return {name: needed | likelihood[name]}
+
     def check_head(self, head: "BaseHead") -> None:
         """Refuse a likelihood of other values than examples have."""
         del head
+
+    def holes(self, missing: str | None, head: "BaseHead") -> str:
+        """What becomes of values that were not observed, `"refuse"` or
+        `"mask"`; None is what is natural here, of a head that can leave
+        values out.
+
+        Raises:
+            ValueError: If they are to be left out, and the head cannot.
+        """
+        if missing is None:
+            return self.missing if head.holes else "refuse"
+        validation.check_in("missing", missing, ("refuse", "mask"))
+        if missing == "mask" and not head.holes:
+            raise ValueError(
+                "Holes need a likelihood that can leave values out. Expected "
+                'missing="refuse" for one that tells values those before '
+                f'them. Received: missing="mask", {type(head).__name__}'
+            )
+        return missing
 
     def features(self, x: tf.Tensor) -> tf.Tensor:
         """What networks read of the tensor `[(S...,) B, *shape]` of

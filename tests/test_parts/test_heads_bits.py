@@ -126,10 +126,7 @@ def test_a_regularizer_is_a_term():
 def test_grey_levels_and_holes_are_refused():
     with pytest.raises(ValueError, match="bits: 0 or 1.*not all whole"):
         heads.AutoregressiveBernoulli().check_support("x", np.array([[0.5]]))
-    model = keras_ae.VAE.create(
-        8, 1, likelihood="autoregressive_bernoulli", missing="mask", seed=0
-    )
-    x = categories(4)
-    x[0, 0] = np.nan
-    with pytest.raises(TypeError, match="Holes need a likelihood"):
-        model.score_samples(x)
+    with pytest.raises(ValueError, match="Holes need a likelihood"):
+        keras_ae.VAE.create(
+            8, 1, likelihood="autoregressive_bernoulli", missing="mask"
+        )

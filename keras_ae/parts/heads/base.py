@@ -77,6 +77,8 @@ class BaseHead(AutoConfig, keras.Layer, abc.ABC):
     range: Range | None = None
     #: Whether what it gives is a distribution, not a cost in its place.
     normalized = True
+    #: Whether values that were not observed can be left out.
+    holes = True
     #: How far apart values are that have probabilities; None: a density.
     step: float | None = None
     #: Where the head's own deviation starts; `"data"`: from the examples.

@@ -54,6 +54,7 @@ class AutoregressiveBernoulli(BaseHead):
 
     range = Range("autoregressive Bernoulli", "bits: 0 or 1", 0, 1, whole=True)
     step = 1.0
+    holes = False
 
     def __init__(self, kernel_regularizer: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
