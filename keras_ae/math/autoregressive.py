@@ -124,6 +124,8 @@ class Blocks(draws.Rowwise, draws.Own):
             which no block's reads its own values or later ones.
         widths: Lengths of the blocks.
         batch: A tensor whose axes but the last are those of the batch.
+        order: Numbers of the blocks, the one that is told nothing first.
+            Defaults to None, as they come.
 
     Example:
         >>> def laws(x):
@@ -144,8 +146,10 @@ class Blocks(draws.Rowwise, draws.Own):
         laws: Callable[[tf.Tensor], Sequence[tfd.Distribution]],
         widths: Sequence[int],
         batch: tf.Tensor,
+        order: Sequence[int] | None = None,
     ):
         self._laws, self._widths, self._batch = laws, list(widths), batch
+        self._order = range(len(widths)) if order is None else order
         super().__init__(reparameterized=False)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
@@ -170,7 +174,7 @@ class Blocks(draws.Rowwise, draws.Own):
         blocks = [
             tf.zeros(tf.concat([lead, [width]], 0)) for width in self._widths
         ]
-        for b in range(len(blocks)):
+        for b in self._order:
             blocks[b] = value(self._laws(tf.concat(blocks, -1))[b], b)
         return tf.concat(blocks, -1)
 

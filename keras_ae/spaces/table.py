@@ -16,6 +16,7 @@ from keras_ae.core import validation
 from keras_ae.core.types import ArrayLike
 from keras_ae.core.types import DType
 from keras_ae.spaces import base
+from keras_ae.spaces import blocks
 from keras_ae.spaces import columns as kinds
 from keras_ae.spaces import filling
 from keras_ae.spaces import frames
@@ -87,7 +88,7 @@ class Table(base.BaseSpace):
             raise ValueError(
                 validation.invalid("columns", expected, self.names)
             )
-        self.blocks = _blocks(self.columns)
+        self.blocks = blocks.grouped(self.columns)
 
     @classmethod
     def from_frame(
@@ -172,9 +173,24 @@ class Table(base.BaseSpace):
     @property
     def likelihood(self) -> dict:
         """`Columns`, a block for each group of columns of one kind."""
-        heads = [_head(block) for block in self.blocks]
+        heads = [blocks.head(block) for block in self.blocks]
         widths = [sum(c.width for c in block) for block in self.blocks]
         return {"columns": {"likelihoods": heads, "widths": widths}}
+
+    def named(self, likelihood: Any) -> Any:
+        """See `BaseSpace.named`; columns that are told others are blocks of
+        their own, in the order of the data frame."""
+        found = super().named(likelihood)
+        asked = found.get("columns", {}) if isinstance(found, dict) else {}
+        if not asked.get("hidden"):
+            return found
+        columns = [column for block in self.blocks for column in block]
+        alone = {
+            "likelihoods": [blocks.head([column]) for column in columns],
+            "widths": [column.width for column in columns],
+            "order": [self.names.index(column.name) for column in columns],
+        }
+        return {"columns": alone | likelihood["columns"]}
 
     def rows(self, name: str, data: Any) -> Any:
         """See `BaseSpace.rows`; of a data frame `[N, columns]`, float32.
@@ -302,7 +318,7 @@ class Table(base.BaseSpace):
                 scale = np.float32([c.scale for c in block])
                 own = (own - center) / scale
             elif block[0].type == "categorical":
-                own = _one_hot(own[:, 0], block[0].width)
+                own = blocks.one_hot(own[:, 0], block[0].width)
             parts.append(own)
         return tf.concat(parts, axis=1)
 
@@ -311,7 +327,7 @@ class Table(base.BaseSpace):
         that lie below, spread to a deviation of 1."""
         widths = [sum(c.width for c in block) for block in self.blocks]
         parts = zip(tf.split(x, widths, axis=-1), self.blocks, strict=True)
-        return tf.concat([_spread(*part) for part in parts], axis=-1)
+        return tf.concat([blocks.spread(*part) for part in parts], axis=-1)
 
     def array(
         self, values: np.ndarray, dtype: DType = None, like: Any = None
@@ -335,7 +351,7 @@ class Table(base.BaseSpace):
         for block in self.blocks:
             for column in block:
                 own = values[..., start : start + column.width]
-                rows[..., places[column.name]] = _number(own, column)
+                rows[..., places[column.name]] = blocks.number(own, column)
                 start += column.width
         if like is not None and not _is_frame(like):
             return base.as_type(rows, dtype or np.float32)
@@ -379,109 +395,6 @@ class Table(base.BaseSpace):
             given = self._ordered("x", like)
             found.index, found.columns = given.index, given.columns
         return found
-
-
-def _blocks(columns: Sequence[kinds.BaseColumn]) -> list[list]:
-    """Columns that share a head: numbers with kernels, those of a likelihood,
-    bits, grades of as many levels; each category is alone."""
-    found: dict[Any, list] = {}
-    for column in columns:
-        if isinstance(column, kinds.Number):
-            key = (0, repr(column.likelihood))
-        elif column.type == "binary":
-            key = (1, "")
-        elif column.type == "ordinal":
-            key = (2, f"{len(column.categories):04d}")
-        else:
-            key = (3, column.name)
-        found.setdefault(key, []).append(column)
-    ranks = sorted({key[0] for key in found})
-    return [
-        block
-        for rank in ranks
-        for key, block in found.items()
-        if key[0] == rank
-    ]
-
-
-def _head(block: list) -> Any:
-    """The likelihood of a block, as `heads.get` takes it."""
-    first = block[0]
-    if isinstance(first, kinds.Category):
-        levels = {"levels": len(first.categories)}
-        return {
-            "binary": "bernoulli",
-            "ordinal": {"ordinal": levels},
-            "categorical": "categorical",
-        }[first.type]
-    if first.likelihood is not None:
-        return first.likelihood
-    centers, scales, _ = _kernels(block)
-    return {
-        "kernel_mixture": {
-            "centers": centers.tolist(),
-            "scales": scales.tolist(),
-        }
-    }
-
-
-def _kernels(block: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centers, deviations and shares `[columns, kernels]`, 0 where a column
-    has fewer."""
-    most = max(len(c.centers) for c in block)
-    return tuple(
-        np.array([[*part, *[0.0] * (most - len(part))] for part in parts])
-        for parts in zip(
-            *((c.centers, c.scales, c.weights) for c in block), strict=True
-        )
-    )
-
-
-def _spread(values: tf.Tensor, block: list) -> tf.Tensor:
-    """What networks read of the values `[B, columns]` of a block."""
-    if (
-        not isinstance(block[0], kinds.Number)
-        or block[0].likelihood is not None
-    ):
-        return values
-    centers, scales, weights = _kernels(block)
-    there = scales > 0
-    distance = values[..., None] - np.float32(centers)
-    below = _below(distance / np.float32(np.where(there, scales, 1)))
-    share = tf.reduce_sum(below * np.float32(weights * there), axis=-1)
-    return (share - 0.5) * np.float32(np.sqrt(12))
-
-
-# erf(t) = t * P(t**2) / Q(t**2), the quotient that Eigen and XLA compute in
-# single precision; highest powers first. From `_FLAT` on it is 1.
-_ERF_P = (2.2905065e-4, 3.408291e-3, 5.0955695e-2, 1.8520832e-1, 1.1283791)
-_ERF_Q = (-1.1791603e-7, 2.3547966e-5, 1.0179625e-3, 1.407047e-2)
-_ERF_Q += (1.1098505e-1, 4.9746925e-1, 1.0)
-_FLAT = 3.832506856900711
-
-
-def _below(distance: tf.Tensor) -> tf.Tensor:
-    """The standard normal's share below, within 2e-7, in operations that all
-    formats of export have: ONNX has no `Erfc`, LiteRT no `Erf` either."""
-    t = tf.clip_by_value(distance * np.float32(np.sqrt(0.5)), -_FLAT, _FLAT)
-    over, under = (tf.math.polyval([*p], t * t) for p in (_ERF_P, _ERF_Q))
-    return 0.5 + 0.5 * (t * over / under)
-
-
-def _one_hot(places: tf.Tensor, width: int) -> tf.Tensor:
-    """Places `[B]` as one-hot vectors; NaN all along for NaN."""
-    missing = tf.math.is_nan(places)
-    known = tf.cast(tf.where(missing, 0.0, places), tf.int32)
-    return tf.where(missing[:, None], np.nan, tf.one_hot(known, width))
-
-
-def _number(values: np.ndarray, column: kinds.BaseColumn) -> np.ndarray:
-    """A column's number from its part of the tensor, `[..., width]`."""
-    if isinstance(column, kinds.Number):
-        return values[..., 0] * column.scale + column.center
-    if column.type == "categorical":
-        return values.argmax(axis=-1)
-    return np.rint(values[..., 0])
 
 
 def _is_frame(data: Any) -> bool:

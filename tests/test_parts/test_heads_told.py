@@ -161,3 +161,47 @@ def test_holes_are_refused_with_what_to_do():
     table.loc[3, "n1"] = np.nan
     with pytest.raises(ValueError, match=r"NaN.*first at \[3\]"):
         model.score_samples(table)
+
+
+def test_the_order_is_that_of_the_data_frame():
+    space = keras_ae.spaces.Table.from_frame(frame(50)[["yes", "n0", "word"]])
+    head = heads.get(space.named({"columns": {"hidden": 64}}))
+    assert head.widths == [1, 1, 3] and head.order == [1, 0, 2]
+    head.build((None, 5))
+    first, second = head.told
+    second.kernel.assign(RNG.normal(size=second.kernel.shape))
+    sizes = [
+        sum(h.sizes(w))
+        for h, w in zip(head.likelihoods, [1, 1, 3], strict=True)
+    ]
+    x = tf.constant([[0.5, 1, 0, 1, 0]])  # n0, yes, word
+
+    def changed(step):
+        """Blocks that a change of values changes the numbers of."""
+        before, after = (second(first(v)) for v in (x, x + np.float32(step)))
+        parts = np.split((before != after).numpy()[0], np.cumsum(sizes)[:-1])
+        return [part.any() for part in parts]
+
+    assert changed([0, 0, 1, -1, 0]) == [False, False, False]
+    assert changed([1, 0, 0, 0, 0]) == [False, False, True]
+    assert changed([0, -1, 0, 0, 0]) == [True, False, True]
+
+
+def test_numbers_alone_are_told_each_other():
+    x = pd.DataFrame(
+        RNG.normal(size=(2000, 1)) + [[0.0, 5.0]], columns=["a", "b"]
+    )
+    space = keras_ae.spaces.Table.from_frame(x)
+    model = keras_ae.VAE.create(
+        space, 1, hidden=(4,), likelihood={"columns": {"hidden": 32}}, seed=0
+    )
+    model.compile(keras.optimizers.Adam(0.02))
+    model.fit(x, epochs=10, verbose=0)
+    drawn = model.sample(500, seed=0)
+    assert np.corrcoef(drawn["a"], drawn["b"])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("order", [[0, 0, 1], [0, 1], [1, 2, 3]])
+def test_an_order_is_of_all_blocks(order):
+    with pytest.raises(ValueError, match="`order`.*0 to 2"):
+        heads.Columns(["gaussian"] * 3, [1, 1, 1], hidden=2, order=order)

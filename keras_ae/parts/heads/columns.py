@@ -23,7 +23,8 @@ class Columns(BaseHead):
 
     With `hidden`, each block is also told those before it, by a network of one
     layer, the same for all codes, which adds to the numbers of its head: new
-    rows are far more like the real ones, and far likelier. Then a mean is
+    rows are far more like the real ones, and far likelier, and the code has
+    less to say. Then a mean is
     that at the means of the blocks before, draws take as many steps as there
     are blocks, and holes are refused: what was not observed cannot be left
     out of a sum in which later blocks ask for it.
@@ -33,10 +34,12 @@ class Columns(BaseHead):
         widths: Lengths of the blocks, in the same order.
         hidden: Units of that network; 0, the default: the blocks are
             independent given the code.
+        order: Place of each block among those that are told. Defaults to None,
+            as they come; a `Table` has that of the data frame.
 
     Raises:
         ValueError: If their numbers differ, or there are none; if one block
-            alone is to be told others.
+            alone is to be told others, or `order` is none of all blocks.
 
     Example:
         >>> head = Columns(["gaussian", "categorical"], [1, 3])
@@ -59,6 +62,7 @@ class Columns(BaseHead):
         likelihoods: Sequence[str | dict | BaseHead],
         widths: Sequence[int],
         hidden: int = 0,
+        order: Sequence[int] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -74,6 +78,10 @@ class Columns(BaseHead):
         if hidden and len(widths) == 1:
             expected = "0 for one block, which there is nothing to tell"
             raise ValueError(validation.invalid("hidden", expected, hidden))
+        self.order = None if order is None else [int(n) for n in order]
+        if order is not None and sorted(order) != [*range(len(widths))]:
+            expected = f"the places 0 to {len(widths) - 1}, each once, or None"
+            raise ValueError(validation.invalid("order", expected, order))
 
     def sizes(self, width: int) -> tuple[int, ...]:
         """See `BaseHead.sizes`; those of the blocks, one after the other."""
@@ -96,11 +104,10 @@ class Columns(BaseHead):
     def _network(self) -> list[flows.MaskedDense]:
         """Two layers, from all values to what is added to the numbers of each
         block, which reads those before it alone; nothing at first."""
-        count = len(self.widths)
-        of_values = np.repeat(np.arange(count), self.widths)
-        of_units = np.arange(self.hidden) % (count - 1)
+        of_values = np.repeat(self._places(), self.widths)
+        of_units = np.arange(self.hidden) % (len(self.widths) - 1)
         sizes = [sum(head.sizes(width)) for head, width in self._blocks()]
-        of_numbers = np.repeat(np.arange(count), sizes)
+        of_numbers = np.repeat(self._places(), sizes)
         first = flows.MaskedDense(
             flows.reads(of_values, of_units, own=True), "relu"
         )
@@ -131,7 +138,12 @@ class Columns(BaseHead):
             more = tf.split(second(first(tf.asinh(x))), sizes, axis=-1)
             return self._laws([a + b for a, b in zip(parts, more, strict=True)])
 
-        return autoregressive.Blocks(laws, self.widths, parts[0])
+        order = np.argsort(self._places())
+        return autoregressive.Blocks(laws, self.widths, parts[0], order)
+
+    def _places(self) -> Sequence[int]:
+        """Of each block among those that are told."""
+        return range(len(self.widths)) if self.order is None else self.order
 
     def _laws(self, parts: Sequence[tf.Tensor]) -> list[tfd.Distribution]:
         """The distribution of each block."""
