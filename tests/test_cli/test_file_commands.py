@@ -93,6 +93,21 @@ def test_a_table(table, capsys):
         assert "no images" in error and "--out rows.csv" in error
 
 
+def test_columns_may_be_told_those_before(here, capsys):
+    data.write("whole.csv", FRAME)
+    told = '{"columns": {"hidden": 8}}'
+    preset = trained("whole.csv", "--likelihood", told)
+    run("sample", preset, "-n", 4, "--out", "told.csv")
+    new = pd.read_csv("told.csv")
+    assert [*new.columns] == [*FRAME.columns]
+    assert set(new["city"]) <= {"Bonn", "Ulm", "Kiel"}
+    run("score", preset, "whole.csv", "--out", "scores.csv")
+    assert len(pd.read_csv("scores.csv")) == len(FRAME)
+    asked = ["--likelihood", told, "--missing", "mask"]
+    said = fails(capsys, "train", "vae", "--data", "whole.csv", *SMALL, *asked)
+    assert "Holes need a likelihood" in said
+
+
 def test_a_file_comes_back_with_its_holes_filled():
     size = 40
     frame = pd.DataFrame(
