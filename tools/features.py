@@ -103,6 +103,13 @@ IDEAS = {
         "",
         "tutorial",
     ),
+    "Values told those before": (
+        "head:autoregressive_bernoulli",
+        "",
+        "",
+        "",
+        "",
+    ),
     "MS-SSIM": ("head:ms_ssim", "MSSSIM_VAE", "", "", ""),
     "Features of a network": ("head:features", "", "", "", ""),
     "Masked autoencoder": ("masked", "", "", "", "tutorial"),

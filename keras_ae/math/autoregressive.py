@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -153,7 +152,8 @@ class Blocks(draws.Rowwise, draws.Own):
         super().__init__(reparameterized=False)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        pairs = zip(self._laws(x), self._split(x), strict=True)
+        blocks = densities.split(x, self._widths)
+        pairs = zip(self._laws(x), blocks, strict=True)
         return sum(law.log_prob(block) for law, block in pairs)
 
     def _sample_n(
@@ -177,12 +177,6 @@ class Blocks(draws.Rowwise, draws.Own):
         for b in self._order:
             blocks[b] = value(self._laws(tf.concat(blocks, -1))[b], b)
         return tf.concat(blocks, -1)
-
-    def _split(self, x: tf.Tensor) -> list[tf.Tensor]:
-        """The blocks, by slices: LiteRT splits no bits."""
-        ends = np.cumsum(self._widths)
-        starts = [0, *ends[:-1]]
-        return [x[..., i:j] for i, j in zip(starts, ends, strict=True)]
 
     def _batch_shape(self) -> tf.TensorShape:
         return self._batch.shape[:-1]

@@ -1,6 +1,7 @@
 """Densities of TFP in fewer operations, or in simpler ones."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def masked(distribution: tfd.Distribution, mask: tf.Tensor) -> tfd.Distribution:
         return distribution.masked(mask)
     if isinstance(distribution, tfd.Blockwise):
         blocks = distribution.distributions
-        pairs = zip(blocks, _split(mask, blocks), strict=True)
+        pairs = zip(blocks, split(mask, _widths(blocks)), strict=True)
         return Blocks(
             [masked(*pair) for pair in pairs], dtype_override=distribution.dtype
         )
@@ -67,15 +68,19 @@ class Blocks(tfd.Blockwise):
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         blocks = self.distributions
-        pairs = zip(blocks, _split(x, blocks), strict=True)
+        pairs = zip(blocks, split(x, _widths(blocks)), strict=True)
         return sum(block.log_prob(part) for block, part in pairs)
 
 
-def _split(x: tf.Tensor, blocks: list) -> list[tf.Tensor]:
-    """The last axis in the blocks' parts, by slices: LiteRT splits no bits."""
-    ends = np.cumsum([block.event_shape[-1] for block in blocks])
+def split(x: tf.Tensor, widths: Sequence[int]) -> list[tf.Tensor]:
+    """The last axis in blocks, by slices: LiteRT splits no bits."""
+    ends = np.cumsum(widths)
     starts = [0, *ends[:-1]]
     return [x[..., i:j] for i, j in zip(starts, ends, strict=True)]
+
+
+def _widths(blocks: list) -> list[int]:
+    return [block.event_shape[-1] for block in blocks]
 
 
 class Summed(draws.Rowwise, draws.Own):
