@@ -86,10 +86,12 @@ class BaseSpace(AutoConfig, abc.ABC):
         own = self.likelihood
         if isinstance(likelihood, str):
             likelihood = {likelihood: {}}
-        asked = isinstance(likelihood, dict) and isinstance(own, dict)
-        if not asked or likelihood.keys() != own.keys():
+        both = isinstance(likelihood, dict) and isinstance(own, dict)
+        if not both or likelihood.keys() != own.keys():
             return likelihood
         (name,) = own
+        if not isinstance(likelihood[name], dict):
+            return likelihood  # refused where its head is made
         parameters = registry.find("head", name).parameters()
         needed = {
             key: value

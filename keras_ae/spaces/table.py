@@ -181,8 +181,8 @@ class Table(base.BaseSpace):
         """See `BaseSpace.named`; columns that are told others are blocks of
         their own, in the order of the data frame."""
         found = super().named(likelihood)
-        asked = found.get("columns", {}) if isinstance(found, dict) else {}
-        if not asked.get("hidden"):
+        asked = found.get("columns") if isinstance(found, dict) else None
+        if not isinstance(asked, dict) or not asked.get("hidden"):
             return found
         columns = [column for block in self.blocks for column in block]
         alone = {

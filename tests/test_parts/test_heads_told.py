@@ -205,3 +205,24 @@ def test_numbers_alone_are_told_each_other():
 def test_an_order_is_of_all_blocks(order):
     with pytest.raises(ValueError, match="`order`.*0 to 2"):
         heads.Columns(["gaussian"] * 3, [1, 1, 1], hidden=2, order=order)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "message"),
+    [
+        ({"columns": 8}, "columns"),
+        ({"columns": {"hiden": 8}}, "hiden"),
+        ({"columns": {"hidden": -1}}, "`hidden`.*at least 0"),
+    ],
+)
+def test_what_a_wrong_likelihood_of_a_table_gets(likelihood, message):
+    space = keras_ae.spaces.Table.from_frame(frame(20))
+    with pytest.raises((TypeError, ValueError), match=message):
+        keras_ae.VAE.create(space, 1, likelihood=likelihood)
+
+
+def test_a_likelihood_by_name_is_that_of_the_space():
+    space = keras_ae.spaces.Table.from_frame(frame(20))
+    named = keras_ae.VAE.create(space, 1, likelihood="columns").decoder.head
+    own = keras_ae.VAE.create(space, 1).decoder.head
+    assert named.widths == own.widths and named.hidden == own.hidden == 0
