@@ -202,6 +202,8 @@ def part(
     if isinstance(identifier, dict) and len(identifier) == 1:
         ((name, arguments),) = identifier.items()
         cls = find(base.kind, name)
+        hint = f"Arguments by name, {{{name!r}: {{argument: value}}}}."
+        validation.check_type(name, arguments, dict, hint)
         _check_complete(cls, name, arguments)
         return cls(**arguments)
     if isinstance(identifier, base):
