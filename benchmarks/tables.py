@@ -35,7 +35,7 @@ from keras_ae.core import markdown
 
 RECIPE = {"latent_dim": 10, "hidden": (128, 128)}
 TOLD = {"columns": {"hidden": 128}}  # each column those before it
-STEPS = 3000
+STEPS = 12_000
 BATCH = 128
 TYPES = {
     "real": "real",
@@ -208,7 +208,7 @@ def main() -> None:
     parser.add_argument("--shares", default="20,50")
     parser.add_argument("--masks", default="1,2,3")
     parser.add_argument("--rivals", default="mean,knn,iterative,forest")
-    parser.add_argument("--steps", type=int, default=4 * STEPS)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--picture", help="of real and drawn rows of Adult")
     arguments = parser.parse_args()
     results = common.read("tables")
