@@ -12,12 +12,12 @@ from keras_ae.math import draws
 tfd = tfp.distributions
 
 
-class Bits(draws.Rowwise, draws.Own):
+class Bits(draws.Rowwise, draws.Shaped):
     """Bits, each of which depends on those before it by a logistic
     regression. The last axis runs fastest.
 
-    The `mean` of a bit is its probability at the means of those before, exact
-    for the first two.
+    The `mean` of a bit is its probability at the means of those before: exact
+    for the first alone.
 
     Formula:
         log p(x) = sum_j log Bernoulli(x_j; logits_j + sum_(i<j) x_i kernel_ij)
@@ -38,13 +38,12 @@ class Bits(draws.Rowwise, draws.Own):
     """
 
     def __init__(self, logits: tf.Tensor, kernel: tf.Tensor, rank: int):
-        self.logits = tf.convert_to_tensor(logits)
-        self.kernel, self._rank = tf.convert_to_tensor(kernel), rank
-        super().__init__(reparameterized=False)
+        self.kernel = tf.convert_to_tensor(kernel)
+        super().__init__(logits, rank, reparameterized=False)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         x = self._flat(x)
-        logits = self._flat(self.logits) + tf.tensordot(x, self.kernel, 1)
+        logits = self._flat(self._like) + tf.tensordot(x, self.kernel, 1)
         return tf.reduce_sum(
             densities.Bernoulli(logits=logits).log_prob(x), axis=-1
         )
@@ -52,9 +51,9 @@ class Bits(draws.Rowwise, draws.Own):
     def _sample_n(
         self, n: tf.Tensor, seed: draws.Seed | draws.RowSeed = None
     ) -> tf.Tensor:
-        shape = tf.concat([[n], tf.shape(self.logits)], 0)
+        shape = tf.concat([[n], tf.shape(self._like)], 0)
         u = self._flat(draws.uniform(shape, seed))
-        logits = self._flat(self.logits) + tf.zeros_like(u)
+        logits = self._flat(self._like) + tf.zeros_like(u)
         return tf.reshape(
             self._in_order(
                 logits,
@@ -64,8 +63,8 @@ class Bits(draws.Rowwise, draws.Own):
         )
 
     def _mean(self) -> tf.Tensor:
-        bits = self._in_order(self._flat(self.logits), lambda p, _: p)
-        return tf.reshape(bits, tf.shape(self.logits))
+        bits = self._in_order(self._flat(self._like), lambda p, _: p)
+        return tf.reshape(bits, tf.shape(self._like))
 
     def _in_order(self, logits: tf.Tensor, value: Callable) -> tf.Tensor:
         """What `value` makes of each bit's probability and number, given what
@@ -96,24 +95,12 @@ class Bits(draws.Rowwise, draws.Own):
         flat = tf.reshape(x, tf.concat([lead, [size]], 0))
         return tf.ensure_shape(flat, [*x.shape[: -self._rank], size])
 
-    def _batch_shape(self) -> tf.TensorShape:
-        return self.logits.shape[: -self._rank]
-
-    def _batch_shape_tensor(self) -> tf.Tensor:
-        return tf.shape(self.logits)[: -self._rank]
-
-    def _event_shape(self) -> tf.TensorShape:
-        return self.logits.shape[-self._rank :]
-
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.shape(self.logits)[-self._rank :]
-
 
 class Blocks(draws.Rowwise, draws.Own):
     """Vectors in blocks, each of which is told those before it.
 
-    The `mean` of a block is that at the means of the blocks before, exact for
-    the first.
+    The `mean` of a block is that at the means of the blocks before: exact
+    for the first alone.
 
     Formula:
         log p(x) = sum_b log p_b(x_b; x_1 .. x_(b-1))

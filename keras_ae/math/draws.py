@@ -68,6 +68,32 @@ class Own(tfd.Distribution):
         )
 
 
+class Shaped(Own):
+    """Base of those whose batch and event are the axes of a tensor.
+
+    Args:
+        like: `[(S...,) B, event]`.
+        rank: Axes of the event.
+        reparameterized: Whether draws have gradients.
+    """
+
+    def __init__(self, like: tf.Tensor, rank: int, reparameterized: bool):
+        self._like, self._rank = tf.convert_to_tensor(like), rank
+        super().__init__(reparameterized)
+
+    def _batch_shape(self) -> tf.TensorShape:
+        return self._like.shape[: -self._rank]
+
+    def _batch_shape_tensor(self) -> tf.Tensor:
+        return tf.shape(self._like)[: -self._rank]
+
+    def _event_shape(self) -> tf.TensorShape:
+        return self._like.shape[-self._rank :]
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return tf.shape(self._like)[-self._rank :]
+
+
 def uniform(shape: Shape | tf.Tensor, seed: Seed | RowSeed) -> tf.Tensor:
     """Uniform numbers in [0, 1), float32.
 

@@ -69,7 +69,7 @@ def ms_ssim(x: tf.Tensor, y: tf.Tensor, levels: int) -> tf.Tensor:
     return tf.reduce_mean(product, axis=-1)
 
 
-class Energy(draws.Rowwise, draws.Own):
+class Energy(draws.Rowwise, draws.Shaped):
     """exp(-cost) without the constant that would make it a density.
 
     What a likelihood is to a model, for a distance that has none: `log_prob`
@@ -89,37 +89,25 @@ class Energy(draws.Rowwise, draws.Own):
     """
 
     def __init__(self, loc: tf.Tensor, rank: int, cost: Callable):
-        self._loc, self._rank, self._cost = loc, rank, cost
-        super().__init__(reparameterized=True)
+        self._cost = cost
+        super().__init__(loc, rank, reparameterized=True)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        pair = x + tf.zeros_like(self._loc), self._loc + tf.zeros_like(x)
-        event = self._loc.shape[-self._rank :]
+        pair = x + tf.zeros_like(self._like), self._like + tf.zeros_like(x)
+        event = self._like.shape[-self._rank :]
         cost = self._cost(*(tf.reshape(rows, [-1, *event]) for rows in pair))
         return -tf.reshape(cost, _sizes(pair[0])[: -self._rank])
 
     def _mean(self) -> tf.Tensor:
-        return self._loc
+        return self._like
 
     def _mode(self) -> tf.Tensor:
-        return self._loc
+        return self._like
 
     def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:
         del seed  # there is one outcome
-        shape = tf.concat([[n], tf.shape(self._loc)], 0)
-        return tf.broadcast_to(self._loc, shape)
-
-    def _batch_shape(self) -> tf.TensorShape:
-        return self._loc.shape[: -self._rank]
-
-    def _batch_shape_tensor(self) -> tf.Tensor:
-        return tf.shape(self._loc)[: -self._rank]
-
-    def _event_shape(self) -> tf.TensorShape:
-        return self._loc.shape[-self._rank :]
-
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.shape(self._loc)[-self._rank :]
+        shape = tf.concat([[n], tf.shape(self._like)], 0)
+        return tf.broadcast_to(self._like, shape)
 
 
 def _compared(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -55,7 +55,7 @@ def test_draws_have_the_probabilities_and_repeat(bits):
     assert (np.abs(found - exact()) < 5 * error).all()
 
 
-def test_the_mean_is_exact_for_two_bits_and_named_for_more(bits):
+def test_the_mean_is_that_at_the_means_before_exact_for_the_first(bits):
     found = bits.mean().numpy().reshape(3, 4)
     expected = np.zeros((3, 4))
     for j in range(4):

@@ -134,3 +134,13 @@ def test_a_network_of_other_examples_is_refused():
     head = keras_ae.heads.Features(eye())
     with pytest.raises(ValueError, match="shape"):
         keras_ae.VAE.create((12, 12, 1), 2, hidden=(4,), likelihood=head)
+
+
+def test_holes_are_refused_when_it_is_made():
+    with pytest.raises(ValueError, match="Holes need a likelihood"):
+        keras_ae.VAE.create(
+            keras_ae.spaces.Image(12, 11),
+            2,
+            likelihood="ms_ssim",
+            missing="mask",
+        )

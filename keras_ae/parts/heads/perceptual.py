@@ -29,6 +29,7 @@ class BasePerceptual(BaseHead):
     """
 
     normalized = False
+    holes = False
 
     def __init__(self, activation: str | None = "sigmoid", **kwargs: Any):
         super().__init__(**kwargs)
